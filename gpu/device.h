@@ -1,0 +1,106 @@
+/* A compute device: nets, chains and the operators a tile needs, behind one table.
+ *
+ * A net holds the weights on the device, shared by all its chains. A chain is the net made ready
+ * for one input size: all sizes, buffers and kernels are fixed when it is opened, nothing is allocated
+ * when it runs. Activations may share memory between chains, so use one chain at a time:
+ *
+ *   gpu_frame_begin(device, pixels, bytes);          the bands of this frame, copied in where needed
+ *   for each tile:
+ *       gpu_sample(chain, &sampling);                bands -> the chain's input
+ *       gpu_run(chain);                              input -> scores
+ *       gpu_local_nms(chain, &area, threshold, out, cap, &count);
+ *   gpu_frame_end(device);                           only now `out` and `count` are valid
+ *
+ * No thread safety: one thread owns a device.
+ */
+#ifndef GPU_DEVICE_H
+#define GPU_DEVICE_H
+
+#include <stdio.h>
+
+#include "proto/types.h"
+
+enum gpu_precision { GPU_F32, GPU_F16, GPU_BF16, GPU_PRECISIONS };
+
+struct gpu_device;
+struct gpu_net;
+struct gpu_chain;
+
+struct gpu_settings {
+    int threads; /* 0: one per core; devices without threads ignore it */
+};
+
+/* One device implementation: a const table, one exported symbol each (gpu_ref_backend, ...). */
+struct gpu_backend {
+    const char *name;  /* "cpu" */
+    const char *what;  /* for --help */
+    /* argument: the text between ':' and ',' of the spec ("0" in "cuda:0,f16"), or NULL.
+     * precision: GPU_PRECISIONS when the spec names none: the backend's default. */
+    int (*open)(const char *argument, enum gpu_precision precision,
+                const struct gpu_settings *settings, struct gpu_device **out);
+    void (*close)(struct gpu_device *device);
+    const char *(*kernels)(struct gpu_device *device);
+    int (*net_open)(struct gpu_device *device, const struct proto_layer *layers, int count,
+                    struct gpu_net **out);
+    void (*net_close)(struct gpu_net *net);
+    int (*chain_open)(struct gpu_net *net, int h, int w, struct gpu_chain **out);
+    void (*chain_close)(struct gpu_chain *chain);
+    int (*frame_begin)(struct gpu_device *device, const uint8_t *pixels, size_t bytes);
+    int (*sample)(struct gpu_chain *chain, const struct proto_sampling *sampling);
+    int (*run)(struct gpu_chain *chain);
+    int (*local_nms)(struct gpu_chain *chain, const struct proto_tile_area *area, float threshold,
+                     struct proto_survivor *out, uint32_t cap, uint32_t *count);
+    int (*frame_end)(struct gpu_device *device);
+    /* For tests: set the input (h x w x 3 floats, RGB interleaved), read scores (rows x cols). */
+    int (*input_set)(struct gpu_chain *chain, const float *input);
+    int (*input_get)(struct gpu_chain *chain, float *input);
+    int (*scores_get)(struct gpu_chain *chain, float *scores);
+};
+
+/* Every implementation embeds these first in its own struct. */
+struct gpu_device {
+    const struct gpu_backend *backend;
+    enum gpu_precision precision;
+    char name[64]; /* "cpu,f32": the spec in full */
+};
+struct gpu_net {
+    struct gpu_device *device;
+};
+struct gpu_chain {
+    struct gpu_net *net;
+    int h, w;       /* input, level pixels */
+    int rows, cols; /* cells */
+};
+
+/* spec: NAME[:ARGUMENT][,PRECISION], e.g. "cpu", "cpu,bf16", "ref", "cuda:0,f16".
+ * Returns PROTO_OK; PROTO_NOT_FOUND (no such device, or not compiled in: logged with the list);
+ * PROTO_UNSUPPORTED (precision the machine can't do); PROTO_DEVICE. A fallback is never silent. */
+int gpu_device_open(const char *spec, const struct gpu_settings *settings, struct gpu_device **out);
+void gpu_device_close(struct gpu_device *device); /* after its nets; NULL is fine */
+/* Names of the kernels used so far, comma separated, sorted: differing ones cost exactness. */
+const char *gpu_device_kernels(struct gpu_device *device);
+/* Table for --help: each compiled device with its precisions. */
+void gpu_device_list(FILE *out);
+
+/* layers and the weights they point to are borrowed for the call.
+ * The last layer has 2 outputs (score = out[1] - out[0], fp32) or 1 (score = out[0]).
+ * Returns PROTO_OK, PROTO_INVALID, PROTO_UNSUPPORTED, PROTO_NO_MEMORY, PROTO_DEVICE. */
+int gpu_net_open(struct gpu_device *device, const struct proto_layer *layers, int count,
+                 struct gpu_net **out);
+void gpu_net_close(struct gpu_net *net); /* after its chains; NULL is fine */
+int gpu_chain_open(struct gpu_net *net, int h, int w, struct gpu_chain **out);
+void gpu_chain_close(struct gpu_chain *chain); /* NULL is fine */
+
+int gpu_frame_begin(struct gpu_device *device, const uint8_t *pixels, size_t bytes);
+/* sampling->w, h equal the chain's; band_offset counts from the pixels given to frame_begin. */
+int gpu_sample(struct gpu_chain *chain, const struct proto_sampling *sampling);
+int gpu_run(struct gpu_chain *chain);
+/* Candidates (score > threshold) that are the maximum of their 7x3 window inside the tile (ties: lower
+ * row, then lower column wins) get PROTO_SURVIVOR_PEAK; candidates within reach of a cut edge get
+ * PROTO_SURVIVOR_EDGE and are written even when no peak. In order of row, column.
+ * *count may exceed cap: then only cap were written. out and count must live until frame_end. */
+int gpu_local_nms(struct gpu_chain *chain, const struct proto_tile_area *area, float threshold,
+                  struct proto_survivor *out, uint32_t cap, uint32_t *count);
+int gpu_frame_end(struct gpu_device *device);
+
+#endif

@@ -1,0 +1,35 @@
+/* Join the tiles' answers of one frame into persons: finish the in-plane NMS at cut edges, 3D NMS
+ * between neighbouring levels, refinement, overlap suppression (partition/nms.h has the rules).
+ *
+ * Survivors may be added in any order, a tile's survivors all at once; the result does not depend on
+ * the order. All memory is taken when it is opened; nothing is allocated per frame.
+ */
+#ifndef PARTITION_MERGE_H
+#define PARTITION_MERGE_H
+
+#include "partition/tile.h"
+
+struct partition_merge;
+
+/* Keeps pointers to (borrows) the three; they outlive it. threshold: final score threshold.
+ * Returns PROTO_OK or PROTO_NO_MEMORY. */
+int partition_merge_open(const struct partition_pyramid *pyramid, const struct partition_model *model,
+                         const struct partition_tiles *tiles, float threshold,
+                         struct partition_merge **out);
+void partition_merge_close(struct partition_merge *merge);
+
+/* Forget the last frame. */
+void partition_merge_reset(struct partition_merge *merge);
+/* Add survivors of tiles not added before. Outside data: each is checked (tile, cell inside the
+ * tile, finite score, flags). Returns PROTO_OK, PROTO_INVALID (logged; nothing was added) or PROTO_LIMIT. */
+int partition_merge_add(struct partition_merge *merge, const struct proto_survivor *survivors,
+                        uint32_t count);
+/* Persons, best score first (ties: level, row, column). *detections is valid until the next reset. */
+int partition_merge_finish(struct partition_merge *merge, const struct proto_detection **detections,
+                           uint32_t *count);
+
+/* Most survivors a tile can send: peaks plus cells near cut edges. */
+uint32_t partition_merge_survivors_max(const struct partition_pyramid *pyramid,
+                                       const struct partition_tile *tile);
+
+#endif

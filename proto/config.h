@@ -1,0 +1,65 @@
+/* Configuration files (YAML, libcyaml): schemas, defaults and checks.
+ *
+ * Unknown keys, wrong types and wrong units are refused; the log line names the file, the line
+ * and the key, and says what would be valid. Loaded structs are freed with their own function.
+ */
+#ifndef PROTO_CONFIG_H
+#define PROTO_CONFIG_H
+
+#include "proto/types.h"
+
+enum proto_overlap_measure { PROTO_OVERLAP_IOU, PROTO_OVERLAP_MIN };
+
+/* models/NAME/model.yaml; see models/README.md for each key. */
+struct proto_config_net {
+    char *name;
+    char *file; /* relative to model.yaml */
+    int32_t first_level, last_level;
+    int32_t window_h, window_w; /* level pixels; checked against the ONNX file */
+    double person_px;           /* height of the person in the window */
+    int32_t border_rows, border_cols;
+    double scale, offset; /* net input = pixel * scale + offset */
+};
+
+struct proto_config_operating_point {
+    double fppi, threshold;
+};
+
+struct proto_config_model {
+    char *name;
+    double first_person_px, per_octave;
+    int32_t levels;
+    double pad_below;
+    double aspect;
+    double candidate_threshold, threshold;
+    double overlap;
+    enum proto_overlap_measure overlap_measure;
+    int32_t operating_points_count;
+    struct proto_config_operating_point *operating_points;
+    int32_t nets_count;
+    struct proto_config_net *nets;
+};
+
+/* path: the YAML file. Returns PROTO_OK, PROTO_IO, PROTO_FORMAT or PROTO_INVALID. */
+int proto_config_model_load(const char *path, struct proto_config_model **out);
+void proto_config_model_free(struct proto_config_model *model);
+
+/* detect's --config FILE: the options of `muster detect` as a file (configs/detect.yaml shows all).
+ * A key that is absent leaves the field as it was. */
+struct proto_config_detect {
+    char *model;    /* model folder */
+    char *device;   /* "cpu,f32" */
+    int32_t threads; /* 0: one under mpirun, otherwise one per core */
+    int32_t depth;  /* frames in flight */
+    int32_t tile_rows, tile_cols; /* largest tile, cells; 0: no limit */
+    double threshold; /* NAN: the model's */
+    double beat_ms;   /* "100ms" */
+};
+int proto_config_detect_load(const char *path, struct proto_config_detect *config);
+void proto_config_detect_free(struct proto_config_detect *config);
+
+/* "100ms", "2s", "40W", "75%", "1Gbit/s", "640px" -> number in the base unit given by `unit`
+ * ("ms", "W", "%", "Mbit/s", "px", ...). A missing or wrong unit is PROTO_INVALID. */
+int proto_config_quantity(const char *text, const char *unit, double *out);
+
+#endif

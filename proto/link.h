@@ -1,0 +1,91 @@
+/* Nonblocking messages between rank 0 and its workers, over MPI or within one process.
+ *
+ * One thread owns a link and calls proto_link_poll from its loop. Receive buffers belong to the
+ * link and are posted in advance; send buffers belong to the caller until the SENT event.
+ * Messages between two peers arrive in order. Not collective except where said.
+ */
+#ifndef PROTO_LINK_H
+#define PROTO_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum proto_link_event_kind {
+    PROTO_LINK_RECEIVED, /* a message; the buffer is the caller's until proto_link_release */
+    PROTO_LINK_SENT,     /* a send ended; its buffer is the caller's again */
+    PROTO_LINK_BROKEN,   /* the peer can't be reached (not every transport can tell) */
+};
+
+struct proto_link_event {
+    enum proto_link_event_kind kind;
+    int peer;
+    const void *data; /* RECEIVED */
+    size_t len_bytes; /* RECEIVED */
+    int buffer;       /* RECEIVED: to give to proto_link_release */
+    void *token;      /* SENT: as given to proto_link_send */
+    int status;       /* SENT: PROTO_OK or PROTO_LOST */
+};
+
+struct proto_link;
+
+struct proto_link_ops {
+    const char *name;
+    int (*listen)(struct proto_link *link, int peer, int buffers, size_t each_bytes);
+    int (*send)(struct proto_link *link, int peer, const void *data, size_t len_bytes, void *token);
+    int (*poll)(struct proto_link *link, struct proto_link_event *event);
+    void (*release)(struct proto_link *link, const struct proto_link_event *event);
+    void (*close)(struct proto_link *link);
+};
+
+/* Embedded first in each transport's own struct. */
+struct proto_link {
+    const struct proto_link_ops *ops;
+    int rank, size; /* own rank, number of ranks; rank 0 coordinates */
+    /* true: poll must be called from time to time (MPI has no file descriptor);
+     * false: the transport calls `wake` when there is something to poll. */
+    bool needs_polling;
+    void (*wake)(void *arg); /* from any thread; set by the owner before the first send */
+    void *wake_arg;
+};
+
+/* Receive from `peer` into `buffers` buffers of `each_bytes` from now on. Earlier buffers of that
+ * peer are withdrawn: call it only when none of its messages can be on their way. */
+static inline int proto_link_listen(struct proto_link *link, int peer, int buffers, size_t each_bytes)
+{
+    return link->ops->listen(link, peer, buffers, each_bytes);
+}
+/* Begin to send. data stays untouched until the SENT event with the same token.
+ * Returns PROTO_OK, PROTO_LOST (nothing was sent; no event follows), PROTO_LIMIT (over 2 GiB). */
+static inline int proto_link_send(struct proto_link *link, int peer, const void *data,
+                                  size_t len_bytes, void *token)
+{
+    return link->ops->send(link, peer, data, len_bytes, token);
+}
+/* Take the next event. Returns 1 with *event filled, 0 if nothing happened. Never blocks. */
+static inline int proto_link_poll(struct proto_link *link, struct proto_link_event *event)
+{
+    return link->ops->poll(link, event);
+}
+/* Give a received buffer back; the link posts it again. */
+static inline void proto_link_release(struct proto_link *link, const struct proto_link_event *event)
+{
+    link->ops->release(link, event);
+}
+/* Close this end. MPI: ends MPI for the process (collective); see link_mpi.h. NULL is fine. */
+static inline void proto_link_close(struct proto_link *link)
+{
+    if (link)
+        link->ops->close(link);
+}
+
+/* In one process: `size` ends that know each other; end i has rank i. One thread may own each.
+ * Close every end. Returns PROTO_OK or PROTO_NO_MEMORY (then no end is open). */
+int proto_link_local_open(int size, struct proto_link **ends);
+
+/* MPI (MPI_COMM_WORLD). The calling thread becomes the one that owns MPI. Collective.
+ * Returns PROTO_OK; PROTO_MISMATCH if the launcher started more processes than MPI can see. */
+int proto_link_mpi_open(int *argc, char ***argv, struct proto_link **out);
+/* True if this process was started by mpirun, mpiexec or srun (environment only; MPI not started). */
+bool proto_link_mpi_launched(void);
+
+#endif
