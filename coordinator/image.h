@@ -1,4 +1,7 @@
 /* Pictures in and out: JPEG (libturbojpeg) and PNG (libpng), always u8 RGB inside.
+ *
+ * Pixels are taken as stored: an EXIF orientation and colour profiles are ignored, as a camera's raw frames
+ * have neither. Turn such pictures before detecting in them.
  */
 #ifndef COORDINATOR_IMAGE_H
 #define COORDINATOR_IMAGE_H
@@ -22,7 +25,19 @@ int coordinator_image_read(const char *path, struct coordinator_image *image, ch
 /* Write by extension (.jpg, .jpeg, .png), to a temporary name that is renamed at the end, so a full disk leaves
  * nothing half-written under `path`. Returns PROTO_OK, PROTO_IO (logged with path and reason), PROTO_UNSUPPORTED. */
 int coordinator_image_write(const char *path, const struct coordinator_image *image);
-int coordinator_image_init(struct coordinator_image *image, struct proto_size size); /* zeroed pixels */
+int coordinator_image_init(struct coordinator_image *image,
+                           struct proto_size size); /* zeroed pixels */
 void coordinator_image_free(struct coordinator_image *image);
+/* Another size, keeping the memory where it is large enough; pixels are undefined.
+ * Returns PROTO_OK, PROTO_LIMIT (a side is 0 or above PROTO_FRAME_SIDE_MAX), PROTO_NO_MEMORY. */
+int coordinator_image_resize(struct coordinator_image *image, uint64_t w, uint64_t h);
+
+/* Format that a name's ending stands for, in any case. */
+enum coordinator_image_kind {
+    COORDINATOR_IMAGE_OTHER,
+    COORDINATOR_IMAGE_JPEG, /* .jpg .jpeg */
+    COORDINATOR_IMAGE_PNG,  /* .png */
+};
+enum coordinator_image_kind coordinator_image_kind(const char *name);
 
 #endif

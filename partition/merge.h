@@ -13,9 +13,9 @@ struct partition_merge;
 
 /* Keeps pointers to (borrows) the three; they outlive it. threshold: final score threshold.
  * Returns PROTO_OK or PROTO_NO_MEMORY. */
-int partition_merge_open(const struct partition_pyramid *pyramid, const struct partition_model *model,
-                         const struct partition_tiles *tiles, float threshold,
-                         struct partition_merge **out);
+int partition_merge_open(const struct partition_pyramid *pyramid,
+                         const struct partition_model *model, const struct partition_tiles *tiles,
+                         float threshold, struct partition_merge **out);
 void partition_merge_close(struct partition_merge *merge);
 
 /* Forget the last frame. */

@@ -12,11 +12,11 @@
 struct partition_net {
     char name[64];
     int32_t first_level, last_level;
-    double person_px;               /* height of the person in the window, level pixels */
+    double person_px;                 /* height of the person in the window, level pixels */
     int32_t border_rows, border_cols; /* level pixels added on each side */
-    float scale, offset;            /* net input = pixel * scale + offset */
+    float scale, offset;              /* net input = pixel * scale + offset */
     struct proto_size window, stride; /* level pixels */
-    int32_t outputs;                /* 1: the score; 2: background, person */
+    int32_t outputs;                  /* 1: the score; 2: background, person */
     int32_t layer_count;
     struct proto_layer layers[PROTO_LAYERS_MAX]; /* weights point into `weights` */
     float *weights;
@@ -29,7 +29,8 @@ struct partition_operating_point {
 
 struct partition_model {
     char name[64];
-    char hash[65]; /* SHA-256, hex, over model.yaml and then each net's file (and external data) in order */
+    /* SHA-256, hex, over model.yaml and then each net's file (and external data) in order. */
+    char hash[65];
     double first_person_px, per_octave;
     int32_t levels;
     double pad_below, aspect;

@@ -14,4 +14,11 @@
  * Returns PROTO_OK, PROTO_IO, PROTO_FORMAT, PROTO_LIMIT, PROTO_UNSUPPORTED (logged: file, operator, node). */
 int partition_onnx_read(const char *path, struct partition_net *net);
 
+/* Called with the ONNX file and then with each external data file, once, in order of first use.
+ * A result other than PROTO_OK ends the reading with that result. */
+typedef int partition_onnx_file(void *arg, const char *path);
+/* As partition_onnx_read, and tells `file` what it read (for the model's hash). */
+int partition_onnx_read_files(const char *path, struct partition_net *net,
+                              partition_onnx_file *file, void *arg);
+
 #endif

@@ -27,9 +27,10 @@ struct partition_plan {
  * tiles/tile_count: the tiles to share out (all of the set, or those of a lost worker); ids NULL: all.
  * busy_us: work each worker already has, or NULL.
  * Returns PROTO_OK, PROTO_NO_MEMORY, or PROTO_INVALID when no worker has a positive speed. */
-int partition_plan_open(const struct partition_pyramid *pyramid, const struct partition_tiles *tiles,
-                        const uint32_t *ids, uint32_t id_count, const double *macs_per_us,
-                        const double *busy_us, int32_t worker_count, struct partition_plan **out);
+int partition_plan_open(const struct partition_pyramid *pyramid,
+                        const struct partition_tiles *tiles, const uint32_t *ids, uint32_t id_count,
+                        const double *macs_per_us, const double *busy_us, int32_t worker_count,
+                        struct partition_plan **out);
 void partition_plan_close(struct partition_plan *plan);
 
 #endif

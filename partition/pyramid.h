@@ -17,12 +17,12 @@ struct partition_base {
 };
 
 struct partition_level {
-    int32_t level; /* k */
-    int32_t net;   /* index into model->nets */
-    double scale;  /* f_k: level pixels per frame pixel */
-    int32_t base;  /* octave base it samples */
-    int64_t step;  /* base pixels per level pixel, 32.32 */
-    int32_t w, h;  /* level pixels, with border */
+    int32_t level;      /* k */
+    int32_t net;        /* index into model->nets */
+    double scale;       /* f_k: level pixels per frame pixel */
+    int32_t base;       /* octave base it samples */
+    int64_t step;       /* base pixels per level pixel, 32.32 */
+    int32_t w, h;       /* level pixels, with border */
     int32_t rows, cols; /* cells; 0 x 0 when no window fits (such a level has no tiles) */
 };
 

@@ -7,7 +7,8 @@
 #include "partition/pyramid.h"
 
 struct partition_tile_settings {
-    int32_t max_rows; /* cells; 74: halo work +2.1 % MACs, enough tiles for 8 workers (0: no limit) */
+    int32_t
+        max_rows; /* cells; 74: halo work +2.1 % MACs, enough tiles for 8 workers (0: no limit) */
     int32_t max_cols; /* cells; 0: full width */
 };
 void partition_tile_defaults(struct partition_tile_settings *settings);
@@ -29,7 +30,8 @@ struct partition_tiles {
 
 /* Cut every level into the fewest equal rectangles (heights differ by at most one cell) within the limits.
  * Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_LIMIT (over PROTO_TILES_MAX). */
-int partition_tiles_open(const struct partition_pyramid *pyramid, const struct partition_model *model,
+int partition_tiles_open(const struct partition_pyramid *pyramid,
+                         const struct partition_model *model,
                          const struct partition_tile_settings *settings,
                          struct partition_tiles **out);
 void partition_tiles_close(struct partition_tiles *tiles);
@@ -39,8 +41,8 @@ void partition_tiles_close(struct partition_tiles *tiles);
 uint32_t partition_tile_bands(const struct partition_tiles *tiles, const uint32_t *ids,
                               uint32_t count, struct proto_band *bands);
 /* Pixel bytes of bands. */
-uint64_t partition_band_bytes(const struct partition_pyramid *pyramid, const struct proto_band *bands,
-                              uint32_t count);
+uint64_t partition_band_bytes(const struct partition_pyramid *pyramid,
+                              const struct proto_band *bands, uint32_t count);
 /* Where rows [need.y0, need.y1) lie in the packed pixels of `bands`: fills the band fields of `sampling`.
  * Returns PROTO_OK or PROTO_INVALID when no band holds them. */
 int partition_band_find(const struct partition_pyramid *pyramid, const struct proto_band *bands,

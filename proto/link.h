@@ -44,18 +44,26 @@ struct proto_link {
     /* true: poll must be called from time to time (MPI has no file descriptor);
      * false: the transport calls `wake` when there is something to poll. */
     bool needs_polling;
-    void (*wake)(void *arg); /* from any thread; set by the owner before the first send */
+    /* From any thread, perhaps with a lock of the link held: only signal (uv_async_send), never
+     * call the link. Set by the owner before the first send; never called after close. */
+    void (*wake)(void *arg);
     void *wake_arg;
 };
 
-/* Receive from `peer` into `buffers` buffers of `each_bytes` from now on. Earlier buffers of that
- * peer are withdrawn: call it only when none of its messages can be on their way. */
-static inline int proto_link_listen(struct proto_link *link, int peer, int buffers, size_t each_bytes)
+/* Receive from `peer` into `buffers` buffers of `each_bytes` from now on (0 buffers: no longer).
+ * Earlier buffers of that peer are withdrawn; messages that are in them already are still
+ * delivered, and one that is on its way goes into whichever buffer it meets. A message longer
+ * than its buffer is dropped, logged and reported as BROKEN.
+ * Returns PROTO_OK or PROTO_NO_MEMORY (then fewer buffers are posted). */
+static inline int proto_link_listen(struct proto_link *link, int peer, int buffers,
+                                    size_t each_bytes)
 {
     return link->ops->listen(link, peer, buffers, each_bytes);
 }
-/* Begin to send. data stays untouched until the SENT event with the same token.
- * Returns PROTO_OK, PROTO_LOST (nothing was sent; no event follows), PROTO_LIMIT (over 2 GiB). */
+/* Begin to send. data stays untouched until the SENT event with the same token; to a peer that
+ * does not receive, that may be never. SENT does not mean that the peer has polled the message.
+ * Returns PROTO_OK, or PROTO_LOST, PROTO_LIMIT (over 2 GiB), PROTO_NO_MEMORY: nothing was sent and no
+ * event follows. */
 static inline int proto_link_send(struct proto_link *link, int peer, const void *data,
                                   size_t len_bytes, void *token)
 {
@@ -71,7 +79,9 @@ static inline void proto_link_release(struct proto_link *link, const struct prot
 {
     link->ops->release(link, event);
 }
-/* Close this end. MPI: ends MPI for the process (collective); see link_mpi.h. NULL is fine. */
+/* Close this end; take the SENT events first. Messages not yet polled are lost. NULL is fine.
+ * MPI: ends MPI for the process, so that leaving main is all that may follow; programs call
+ * proto_link_mpi_exit instead. Collective. */
 static inline void proto_link_close(struct proto_link *link)
 {
     if (link)
@@ -82,10 +92,15 @@ static inline void proto_link_close(struct proto_link *link)
  * Close every end. Returns PROTO_OK or PROTO_NO_MEMORY (then no end is open). */
 int proto_link_local_open(int size, struct proto_link **ends);
 
-/* MPI (MPI_COMM_WORLD). The calling thread becomes the one that owns MPI. Collective.
- * Returns PROTO_OK; PROTO_MISMATCH if the launcher started more processes than MPI can see. */
+/* MPI (MPI_COMM_WORLD). The calling thread becomes the one that owns MPI; log lines carry the rank
+ * from then on. Once per process. Collective.
+ * Returns PROTO_OK, PROTO_UNSUPPORTED if MPI does not start, PROTO_NO_MEMORY, or PROTO_MISMATCH if
+ * the launcher started another number of processes than MPI can see. */
 int proto_link_mpi_open(int *argc, char ***argv, struct proto_link **out);
 /* True if this process was started by mpirun, mpiexec or srun (environment only; MPI not started). */
 bool proto_link_mpi_launched(void);
+/* Close the link (NULL: MPI was never opened), flush stdio and end the process with `code`.
+ * The one right way out of a program that opened an MPI link: link_mpi.c says why. */
+void proto_link_mpi_exit(struct proto_link *link, int code) __attribute__((noreturn));
 
 #endif

@@ -12,7 +12,8 @@
 
 #include "proto/types.h"
 
-enum { PROTO_VERSION = 1 };
+/* Goes into HELLO; proto/PROTOCOL.md says what may change without a new number. */
+enum { PROTO_WIRE_VERSION = 1 };
 
 /* clang-format off */
 #define PROTO_MESSAGE_MAP(X) \
@@ -103,7 +104,13 @@ struct proto_beat {
     uint32_t queued; /* FRAMEs received and not answered */
 };
 
-enum proto_worker_state { PROTO_WORKER_STARTING, PROTO_WORKER_READY, PROTO_WORKER_FAILED };
+/* STOPPED is a worker's answer to STOP and its last message. */
+enum proto_worker_state {
+    PROTO_WORKER_STARTING,
+    PROTO_WORKER_READY,
+    PROTO_WORKER_FAILED,
+    PROTO_WORKER_STOPPED,
+};
 
 struct proto_stop {
     int32_t status;

@@ -1,0 +1,297 @@
+/* muster detect: the main job, as coordinator, as worker, or as both in one process. */
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "cli/cli.h"
+#include "cli/detect_options.h"
+#include "cli/models.h"
+#include "cli/version.h"
+#include "coordinator/dismiss.h"
+#include "coordinator/progress.h"
+#include "coordinator/shell.h"
+#include "coordinator/sink_json.h"
+#include "coordinator/sink_picture.h"
+#include "coordinator/sink_report.h"
+#include "proto/log.h"
+#include "proto/status.h"
+#include "worker/rank.h"
+
+/* What rank 0 holds besides the link. Zeroed, then filled in order; closed in any state. */
+struct detect {
+    const struct detect_options *options;
+    char model_dir[CLI_PATH_MAX];
+    struct partition_model *model;
+    struct coordinator_source *source;
+    struct coordinator_sink *sinks[COORDINATOR_SINKS_MAX];
+    int sink_count;
+    struct coordinator_sink *report; /* one of the sinks */
+    struct coordinator_shell *shell;
+};
+
+static void worker_settings(const struct detect_options *options, const char *model_dir, bool alone,
+                            struct worker_rank_settings *settings)
+{
+    const struct proto_config_detect *config = &options->config;
+    worker_rank_defaults(settings);
+    settings->model_dir = model_dir;
+    if (config->device)
+        settings->device = config->device;
+    settings->gpu.threads = config->threads >= 0 ? config->threads : (alone ? 0 : 1);
+    settings->beat_us = (uint64_t)(config->beat_ms * 1e3);
+}
+
+/* ---- coordinator ---- */
+
+static int sink_add(struct detect *detect, int status, struct coordinator_sink *sink)
+{
+    if (status == PROTO_OK)
+        detect->sinks[detect->sink_count++] = sink;
+    return status;
+}
+
+static int sinks_open(struct detect *detect)
+{
+    const struct detect_options *options = detect->options;
+    struct coordinator_sink *sink = NULL;
+    int status = coordinator_sink_report_open(options->report, &sink);
+    detect->report = sink;
+    status = sink_add(detect, status, sink);
+    if (!status && options->json) {
+        status = coordinator_sink_json_open(options->json, &sink);
+        status = sink_add(detect, status, sink);
+    }
+    if (!status && options->out) {
+        status = coordinator_sink_picture_open(options->out, &sink);
+        status = sink_add(detect, status, sink);
+    }
+    if (!status && !options->quiet) {
+        status = coordinator_progress_open(stderr, coordinator_source_count(detect->source), &sink);
+        status = sink_add(detect, status, sink);
+    }
+    return status;
+}
+
+static int threshold_choose(const struct detect *detect, float *threshold)
+{
+    const struct detect_options *options = detect->options;
+    if (!isnan(options->fppi))
+        return cli_model_threshold_at(detect->model, options->fppi, threshold);
+    *threshold = isnan(options->config.threshold) ? detect->model->threshold
+                                                  : (float)options->config.threshold;
+    return PROTO_OK;
+}
+
+static int detect_open(struct detect *detect, const struct detect_options *options,
+                       struct proto_link *link)
+{
+    const struct proto_config_detect *config = &options->config;
+    struct coordinator_source_settings source;
+    struct coordinator_shell_settings shell = {.link = link};
+
+    *detect = (struct detect){.options = options};
+    int status = cli_model_find(config->model ? config->model : "paper", detect->model_dir);
+    if (!status)
+        status = partition_model_open(detect->model_dir, &detect->model);
+    if (status)
+        return status;
+    coordinator_core_defaults(&shell.core);
+    shell.core.model = detect->model;
+    shell.core.depth = config->depth;
+    if (config->tile_rows >= 0)
+        shell.core.tiles.max_rows = config->tile_rows;
+    if (config->tile_cols >= 0)
+        shell.core.tiles.max_cols = config->tile_cols;
+    status = threshold_choose(detect, &shell.core.threshold);
+    if (status)
+        return status;
+    coordinator_source_defaults(&source);
+    source.frames_max = options->frames;
+    status = coordinator_source_open(options->input, &source, &detect->source);
+    if (!status)
+        status = sinks_open(detect);
+    if (status)
+        return status;
+    shell.source = detect->source;
+    shell.sink_count = detect->sink_count;
+    for (int i = 0; i < detect->sink_count; i++)
+        shell.sinks[i] = detect->sinks[i];
+    return coordinator_shell_open(&shell, &detect->shell);
+}
+
+static void detect_close(struct detect *detect)
+{
+    coordinator_shell_close(detect->shell);
+    for (int i = 0; i < detect->sink_count; i++)
+        coordinator_sink_close(detect->sinks[i]);
+    coordinator_source_close(detect->source);
+    partition_model_close(detect->model);
+}
+
+static int sinks_finish(struct detect *detect, const struct coordinator_run *run)
+{
+    int status = PROTO_OK;
+    for (int i = 0; i < detect->sink_count; i++) {
+        const int one = coordinator_sink_finish(detect->sinks[i], run);
+        if (one && one != PROTO_END && !status)
+            status = one;
+    }
+    return status;
+}
+
+/* 1 if a frame was not searched completely; 2 if no picture at all could be read. */
+static int exit_code(const struct detect *detect, int status)
+{
+    const struct coordinator_sink_report_totals totals =
+        coordinator_sink_report_totals(detect->report);
+    if (status)
+        return cli_exit_code(status);
+    if (totals.incomplete > 0)
+        return CLI_FAILED;
+    return totals.frames > 0 && totals.broken == totals.frames ? CLI_USAGE : CLI_DONE;
+}
+
+static int coordinate(struct detect *detect)
+{
+    const struct coordinator_version versions[] = {
+        {"muster", CLI_VERSION},
+        {"libuv", uv_version_string()},
+    };
+    struct coordinator_run run = {
+        .input = detect->options->input,
+        .model_name = detect->model->name,
+        .model_hash = detect->model->hash,
+        .split = "tile",
+        .predicted_ms = NAN,
+        .lower_bound_ms = NAN,
+        .version_count = sizeof versions / sizeof *versions,
+        .versions = versions,
+    };
+    int status = coordinator_shell_run(detect->shell);
+    coordinator_shell_describe(detect->shell, &run);
+    const int finished = sinks_finish(detect, &run);
+    if (!status)
+        status = finished;
+    if (!detect->options->quiet)
+        coordinator_sink_report_print(detect->report, &run, stderr);
+    return exit_code(detect, status);
+}
+
+/* ---- one process: a worker's thread on the in-process link ---- */
+
+struct worker_thread {
+    struct proto_link *link;
+    struct worker_rank_settings settings;
+};
+
+static void *worker_main(void *arg)
+{
+    struct worker_thread *worker = arg;
+    worker_rank_run(worker->link, &worker->settings);
+    return NULL;
+}
+
+static int run_alone(const struct detect_options *options)
+{
+    struct proto_link *ends[2];
+    struct detect detect;
+    struct worker_thread worker;
+    pthread_t thread;
+    int code = CLI_FAILED;
+
+    int status = proto_link_local_open(2, ends);
+    if (status)
+        return cli_exit_code(status);
+    status = detect_open(&detect, options, ends[0]);
+    if (status) {
+        code = cli_exit_code(status);
+    } else {
+        worker.link = ends[1];
+        worker_settings(options, detect.model_dir, true, &worker.settings);
+        if (pthread_create(&thread, NULL, worker_main, &worker) == 0) {
+            code = coordinate(&detect);
+            pthread_join(thread, NULL);
+        } else {
+            proto_log_error("cli", "can't start the worker's thread");
+        }
+    }
+    detect_close(&detect);
+    proto_link_close(ends[0]);
+    proto_link_close(ends[1]);
+    return code;
+}
+
+/* ---- under mpirun ---- */
+
+static int run_rank0(const struct detect_options *options, struct proto_link *link)
+{
+    struct detect detect;
+    int code;
+    int status = detect_open(&detect, options, link);
+    if (status) {
+        code = cli_exit_code(status);
+        coordinator_dismiss(link);
+    } else {
+        code = coordinate(&detect);
+    }
+    detect_close(&detect);
+    return code;
+}
+
+/* A worker's code is 0 once it was told to stop: what became of the run is rank 0's to say. */
+static int run_worker(const struct detect_options *options, struct proto_link *link)
+{
+    char model_dir[CLI_PATH_MAX];
+    struct worker_rank_settings settings;
+    const char *name = options->config.model ? options->config.model : "paper";
+
+    /* Without the model the worker still has to tell the coordinator so: the folder's name will do for that. */
+    if (cli_model_find(name, model_dir))
+        snprintf(model_dir, sizeof model_dir, "%s", name);
+    worker_settings(options, model_dir, false, &settings);
+    return worker_rank_run(link, &settings) == PROTO_LOST ? CLI_FAILED : CLI_DONE;
+}
+
+static bool workers_fit(const struct detect_options *options, int size, bool speak)
+{
+    const int workers = size > 1 ? size - 1 : 1;
+    if (options->workers == 0 || options->workers == workers)
+        return true;
+    if (speak)
+        fprintf(stderr,
+                "muster detect: --workers %d needs %d processes (one coordinates), but there %s %d; "
+                "start it with: mpirun -n %d muster detect ...\n",
+                options->workers, options->workers + 1, size == 1 ? "is" : "are", size,
+                options->workers + 1);
+    return false;
+}
+
+int cli_detect(int argc, char **argv)
+{
+    struct detect_options options;
+    struct proto_link *link = NULL;
+    const bool launched = proto_link_mpi_launched();
+    int code = CLI_USAGE;
+
+    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
+    if (launched) {
+        const int status = proto_link_mpi_open(&argc, &argv, &link);
+        if (status)
+            proto_link_mpi_exit(NULL, cli_exit_code(status));
+    }
+    const int size = link ? link->size : 1;
+    const bool speak = !link || link->rank == 0;
+    const enum detect_parse parsed = detect_options_parse(argc, argv, speak, &options);
+    if (parsed == DETECT_HELP)
+        code = CLI_DONE;
+    else if (parsed == DETECT_RUN && workers_fit(&options, size, speak))
+        code = size == 1 ? run_alone(&options)
+                         : (speak ? run_rank0(&options, link) : run_worker(&options, link));
+    detect_options_free(&options);
+    if (launched)
+        proto_link_mpi_exit(link, code);
+    return code;
+}

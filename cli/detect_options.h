@@ -1,0 +1,27 @@
+/* The options of `muster detect`: command line over --config FILE over defaults. */
+#ifndef CLI_DETECT_OPTIONS_H
+#define CLI_DETECT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/config.h"
+
+struct detect_options {
+    const char *input;
+    struct proto_config_detect config; /* what a file can set too */
+    double fppi;                       /* NAN: not given */
+    int32_t workers;                   /* 0: as many as there are */
+    int64_t frames;                    /* 0: all */
+    const char *json, *out, *report;
+    bool quiet;
+};
+
+enum detect_parse { DETECT_RUN, DETECT_HELP, DETECT_BAD };
+
+/* Under mpirun every rank parses the same line; only one of them should `speak`. */
+enum detect_parse detect_options_parse(int argc, char **argv, bool speak,
+                                       struct detect_options *options);
+void detect_options_free(struct detect_options *options);
+
+#endif

@@ -1,0 +1,52 @@
+/* muster: the table of subcommands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/version.h"
+
+static const struct subcommand {
+    const char *name, *what;
+    int (*run)(int argc, char **argv);
+} subcommands[] = {
+    {"detect", "find people in pictures, alone or with workers under mpirun", cli_detect},
+    {"model", "show a net or a model folder: layers, window, cost", cli_model},
+    {"scene", "render a walk-through with its ground truth", cli_scene},
+    {"eval", "compare detections with the truth", cli_eval},
+};
+
+static void usage(FILE *out)
+{
+    fputs("usage: muster SUBCOMMAND [options]\n"
+          "\n"
+          "Finds people in camera frames with several GPU boards working on the same frame.\n"
+          "\n",
+          out);
+    for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+        fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
+    fputs("\n"
+          "muster SUBCOMMAND --help has the options and examples; muster --version says what this is.\n"
+          "\n"
+          "  muster scene --out clip && mpirun -n 5 muster detect clip --json -\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        usage(stdout);
+        return CLI_DONE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("muster " CLI_VERSION);
+        return CLI_DONE;
+    }
+    for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+        if (strcmp(name, subcommands[i].name) == 0)
+            return subcommands[i].run(argc - 1, argv + 1);
+    if (*name)
+        fprintf(stderr, "muster: there is no subcommand '%s'\n\n", name);
+    usage(stderr);
+    return CLI_USAGE;
+}

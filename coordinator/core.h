@@ -1,0 +1,103 @@
+/* The coordinator's state machine: events in, actions out, no I/O.
+ *
+ * The owner (shell.c under libuv, or a test with a virtual clock) calls an event function for
+ * whatever happened and then takes actions from coordinator_core_next until there is none. Every event carries
+ * the time, in microseconds of any clock that does not run backwards; nothing here reads a clock,
+ * blocks, or depends on anything but the events, so one list of events always gives one list of
+ * actions. Memory is taken when a frame of another size comes or a worker is lost, never per frame.
+ *
+ *   worker   absent -> joined -> preparing -> ready,  and from each of them lost (and back) or refused
+ *   frame    waiting -> running -> finished -> reported, in order of arrival
+ *
+ * The core owns pyramid, tile set, plan and merges of the frame size in use. When a frame of another
+ * size comes, those in flight are finished first, then all workers get another PLAN.
+ */
+#ifndef COORDINATOR_CORE_H
+#define COORDINATOR_CORE_H
+
+#include "coordinator/report.h"
+#include "partition/tile.h"
+#include "proto/message.h"
+
+struct coordinator_core;
+
+struct coordinator_core_settings {
+    const struct partition_model *model;   /* borrowed; geometry, thresholds and hash, no weights */
+    struct partition_tile_settings tiles;  /* partition_tile_defaults() */
+    float threshold;                       /* of the score; NAN: the model's */
+    int32_t workers;                       /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
+    int32_t depth;                         /* 2: frames in flight */
+    int32_t slots;                         /* 4: frames held; more than depth, so that one can be read ahead */
+    uint64_t join_us;                      /* 60 s: longest wait for a HELLO, and for a READY */
+    uint64_t silence_us;                   /* 10 s: a worker not heard of for longer counts as lost; 0: never */
+    int32_t strikes;                       /* 3: failed RESULTs in a row after which a worker gets no more work */
+};
+void coordinator_core_defaults(struct coordinator_core_settings *settings);
+
+int coordinator_core_open(const struct coordinator_core_settings *settings, uint64_t now_us,
+                          struct coordinator_core **out);
+void coordinator_core_close(struct coordinator_core *core); /* NULL is fine */
+
+/* A picture that was read, or could not be. Strings are borrowed until the slot's RELEASE. */
+struct coordinator_core_frame {
+    uint64_t seq; /* rises by any amount from frame to frame */
+    const char *source;
+    int64_t stamp_ns;   /* capture time, for the report */
+    uint64_t begin_us;  /* when reading it began, on the events' clock: latency counts from here */
+    uint64_t capture_us; /* reading, decoding, octave bases */
+    struct proto_size size;
+    const char *error; /* why there is no picture; NULL if there is one */
+};
+
+/* Events. Messages are as decoded, that is checked for form only: what they say is checked here.
+ * A slot (0 .. slots - 1) holds a frame from coordinator_core_frame until its RELEASE. */
+void coordinator_core_joined(struct coordinator_core *core, int worker,
+                             const struct proto_hello *hello, uint64_t now_us);
+void coordinator_core_ready(struct coordinator_core *core, int worker,
+                            const struct proto_ready *ready, uint64_t now_us);
+void coordinator_core_result(struct coordinator_core *core, int worker,
+                             const struct proto_result *result, uint64_t now_us);
+void coordinator_core_beat(struct coordinator_core *core, int worker, const struct proto_beat *beat,
+                           uint64_t now_us);
+/* A FRAME has left (the link's SENT); only timing hangs on it. */
+void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t seq,
+                           uint32_t assignment, uint64_t now_us);
+void coordinator_core_lost(struct coordinator_core *core, int worker, const char *why,
+                           uint64_t now_us);
+void coordinator_core_frame(struct coordinator_core *core, int slot,
+                            const struct coordinator_core_frame *frame, uint64_t now_us);
+/* No more frames; those held are finished. */
+void coordinator_core_end(struct coordinator_core *core, uint64_t now_us);
+/* Stop now: frames held are not reported. */
+void coordinator_core_abort(struct coordinator_core *core, uint64_t now_us);
+/* Time has passed: call it at coordinator_core_deadline_us, later is fine, earlier harmless. */
+void coordinator_core_timer(struct coordinator_core *core, uint64_t now_us);
+uint64_t coordinator_core_deadline_us(const struct coordinator_core *core); /* UINT64_MAX: none */
+
+enum coordinator_action_kind {
+    COORDINATOR_SEND_PLAN,  /* worker, plan */
+    COORDINATOR_SEND_FRAME, /* worker, slot, frame: header to encode, bands to pack behind it */
+    COORDINATOR_REPORT,     /* slot, report */
+    COORDINATOR_RELEASE,    /* slot: free for the next frame */
+    COORDINATOR_SEND_STOP,  /* worker, status */
+    COORDINATOR_DONE,       /* everything is reported and said; comes once, last; status: why no frame could be searched */
+};
+
+/* Pointers are valid until the next call of coordinator_core_next or of an event. */
+struct coordinator_action {
+    enum coordinator_action_kind kind;
+    int worker, slot;
+    int32_t status;
+    const struct proto_plan *plan;
+    const struct proto_frame *frame;
+    const struct coordinator_frame_report *report; /* merge_ms is left to the owner: there is no clock here */
+};
+/* Take the next action; false when there is nothing to do until the next event. */
+bool coordinator_core_next(struct coordinator_core *core, struct coordinator_action *action);
+
+/* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until close. */
+void coordinator_core_worker(const struct coordinator_core *core, int worker,
+                             struct coordinator_run_worker *out);
+uint32_t coordinator_core_tiles(const struct coordinator_core *core); /* of the last plan; 0 before it */
+
+#endif

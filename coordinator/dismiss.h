@@ -1,0 +1,11 @@
+/* Send the workers home before a run has begun: rank 0 found its input or its model unusable.
+ */
+#ifndef COORDINATOR_DISMISS_H
+#define COORDINATOR_DISMISS_H
+
+#include "proto/link.h"
+
+/* STOP to every peer; returns when each has said goodbye, or after ten seconds. */
+void coordinator_dismiss(struct proto_link *link);
+
+#endif

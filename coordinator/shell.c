@@ -1,0 +1,587 @@
+/* The coordinator's event loop. */
+#include "coordinator/shell.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "coordinator/bands.h"
+#include "partition/model.h"
+#include "proto/codec.h"
+#include "proto/link_uv.h"
+#include "proto/log.h"
+#include "proto/status.h"
+
+enum {
+    ARENA_BYTES = 16 << 20,   /* the largest RESULT decodes to less; pages are touched as needed */
+    STOP_BYTES = 256,
+    GOODBYE_MS = 10000,       /* a worker may have a frame in hand when it is told to stop */
+};
+
+/* A frame's pixels, from reading to RELEASE. */
+struct slot {
+    struct coordinator_shell *shell;
+    int index;
+    bool in_use;
+    struct coordinator_frame frame;
+    struct coordinator_bands *bands;
+    struct proto_size bands_size;
+    uint64_t begin_us, end_us, build_cpu_ns;
+    int read_status;
+    uv_work_t work;
+};
+
+/* A message on its way out. */
+struct parcel {
+    struct parcel *next_made; /* all there are */
+    bool in_use;
+    enum proto_message_kind kind;
+    int worker;
+    uint64_t seq; /* FRAME */
+    uint32_t assignment;
+    unsigned char *data;
+    size_t cap;
+};
+
+struct peer {
+    bool joined, gone; /* HELLO came; goodbye came, or the link broke */
+};
+
+struct coordinator_shell {
+    struct coordinator_shell_settings settings;
+    struct coordinator_core *core;
+    uv_loop_t loop;
+    bool loop_open;
+    struct proto_link_uv poller;
+    uv_timer_t deadline, goodbye;
+    uv_signal_t interrupt, terminate;
+    struct proto_arena arena;
+    struct slot *slots;
+    struct parcel *parcels;
+    struct peer *peers;
+    int sending;
+    bool reading, input_ended, done, closing;
+    int signals, status;
+    uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
+    struct coordinator_run_worker *run_workers;
+};
+
+static uint64_t now_us(void)
+{
+    return uv_hrtime() / 1000;
+}
+
+static uint64_t thread_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns);
+
+/* ---- reading ---- */
+
+/* In the thread pool, one at a time. */
+static void read_frame(uv_work_t *work)
+{
+    struct slot *slot = work->data;
+    const struct partition_model *model = slot->shell->settings.core.model;
+    struct partition_pyramid pyramid;
+
+    slot->build_cpu_ns = 0;
+    slot->begin_us = now_us();
+    slot->read_status = coordinator_source_next(slot->shell->settings.source, &slot->frame);
+    if (slot->read_status == PROTO_OK) {
+        const struct proto_size size = slot->frame.image.size;
+        const uint64_t before_ns = thread_cpu_ns();
+        int status = PROTO_OK;
+        if (!slot->bands || size.w != slot->bands_size.w || size.h != slot->bands_size.h) {
+            coordinator_bands_close(slot->bands);
+            slot->bands = NULL;
+            slot->bands_size = size;
+            status = partition_pyramid_init(&pyramid, model, size);
+            if (!status)
+                status = coordinator_bands_open(&pyramid, &slot->bands);
+        }
+        if (!status)
+            status = coordinator_bands_build(slot->bands, &slot->frame.image);
+        if (status) {
+            slot->read_status = status;
+            snprintf(slot->frame.error, sizeof slot->frame.error, "no pyramid: %s",
+                     proto_status_text(status));
+        }
+        slot->build_cpu_ns = thread_cpu_ns() - before_ns;
+    }
+    slot->end_us = now_us();
+}
+
+static void on_read(uv_work_t *work, int canceled)
+{
+    const uint64_t cpu_ns = thread_cpu_ns();
+    struct slot *slot = work->data;
+    struct coordinator_shell *shell = slot->shell;
+
+    (void)canceled;
+    shell->reading = false;
+    shell->cpu_ns += slot->build_cpu_ns;
+    if (slot->read_status == PROTO_END) {
+        slot->in_use = false;
+        shell->input_ended = true;
+    } else {
+        const bool broken = slot->read_status != PROTO_OK;
+        const struct coordinator_core_frame frame = {
+            .seq = slot->frame.seq,
+            .source = slot->frame.source,
+            .stamp_ns = slot->frame.stamp_ns,
+            .begin_us = slot->begin_us,
+            .capture_us = slot->end_us - slot->begin_us,
+            .size = broken ? (struct proto_size){0, 0} : slot->frame.image.size,
+            .error = broken ? slot->frame.error : NULL,
+        };
+        if (shell->first_us == 0)
+            shell->first_us = slot->begin_us;
+        coordinator_core_frame(shell->core, slot->index, &frame, now_us());
+    }
+    if (shell->input_ended)
+        coordinator_core_end(shell->core, now_us());
+    turn(shell, cpu_ns);
+}
+
+static void read_next(struct coordinator_shell *shell)
+{
+    for (int i = 0; i < shell->settings.core.slots; i++) {
+        struct slot *slot = &shell->slots[i];
+        if (shell->reading || shell->input_ended)
+            return;
+        if (slot->in_use)
+            continue;
+        slot->in_use = true;
+        shell->reading = uv_queue_work(&shell->loop, &slot->work, read_frame, on_read) == 0;
+    }
+}
+
+/* No more frames. A frame that is being read right now is still taken. */
+static void end_input(struct coordinator_shell *shell)
+{
+    shell->input_ended = true;
+    if (!shell->reading)
+        coordinator_core_end(shell->core, now_us());
+}
+
+static void give_up(struct coordinator_shell *shell, int status)
+{
+    if (!shell->status)
+        shell->status = status;
+    shell->input_ended = true;
+    coordinator_core_abort(shell->core, now_us());
+}
+
+/* ---- sending ---- */
+
+/* Smallest spare buffer that is large enough, or a new one: after the first frames nothing is allocated. */
+static struct parcel *parcel_take(struct coordinator_shell *shell, size_t need)
+{
+    struct parcel *best = NULL;
+    for (struct parcel *parcel = shell->parcels; parcel; parcel = parcel->next_made)
+        if (!parcel->in_use && parcel->cap >= need && (!best || parcel->cap < best->cap))
+            best = parcel;
+    if (!best) {
+        best = calloc(1, sizeof *best);
+        if (!best)
+            return NULL;
+        best->data = malloc(need);
+        if (!best->data) {
+            free(best);
+            return NULL;
+        }
+        best->cap = need;
+        best->next_made = shell->parcels;
+        shell->parcels = best;
+    }
+    best->in_use = true;
+    return best;
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+    free(parcel->data);
+    free(parcel);
+}
+
+/* Buffers for frames of another size are of no use any more. */
+static void parcels_drop_spare(struct coordinator_shell *shell)
+{
+    for (struct parcel **at = &shell->parcels; *at;) {
+        struct parcel *parcel = *at;
+        if (parcel->in_use) {
+            at = &parcel->next_made;
+        } else {
+            *at = parcel->next_made;
+            parcel_free(parcel);
+        }
+    }
+}
+
+/* Encode, pack what comes behind, send. A worker that can't be sent to is lost. */
+static void post(struct coordinator_shell *shell, int worker, const struct proto_message *message,
+                 const struct coordinator_bands *bands, size_t need)
+{
+    const struct proto_frame *frame = &message->frame;
+    size_t bytes;
+    struct parcel *parcel = parcel_take(shell, need);
+    int status = parcel ? proto_codec_encode(message, parcel->data, parcel->cap, &bytes)
+                        : PROTO_NO_MEMORY;
+    if (!status) {
+        parcel->kind = message->kind;
+        parcel->worker = worker;
+        if (message->kind == PROTO_MESSAGE_FRAME) {
+            parcel->seq = frame->seq;
+            parcel->assignment = frame->assignment;
+            bytes += (size_t)coordinator_bands_pack(bands, frame->bands, frame->band_count,
+                                                    parcel->data + bytes);
+        }
+        status = proto_link_send(shell->settings.link, worker + 1, parcel->data, bytes, parcel);
+    }
+    if (!status) {
+        shell->sending++;
+        return;
+    }
+    if (parcel)
+        parcel->in_use = false;
+    coordinator_core_lost(shell->core, worker, proto_status_text(status), now_us());
+}
+
+static void post_plan(struct coordinator_shell *shell, const struct coordinator_action *action)
+{
+    const struct proto_message message = {.kind = PROTO_MESSAGE_PLAN, .plan = *action->plan};
+    parcels_drop_spare(shell);
+    post(shell, action->worker, &message, NULL, PROTO_CODEC_CONTROL_MAX);
+}
+
+static void post_frame(struct coordinator_shell *shell, const struct coordinator_action *action)
+{
+    const struct proto_frame *frame = action->frame;
+    const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *frame};
+    post(shell, action->worker, &message, shell->slots[action->slot].bands,
+         proto_codec_frame_header_max(frame->tile_count, frame->band_count) + frame->pixel_bytes);
+}
+
+static void post_stop(struct coordinator_shell *shell, const struct coordinator_action *action)
+{
+    const struct proto_message message = {.kind = PROTO_MESSAGE_STOP, .stop = {action->status}};
+    post(shell, action->worker, &message, NULL, STOP_BYTES);
+}
+
+/* ---- actions ---- */
+
+static void tell_sinks(struct coordinator_shell *shell, const struct coordinator_action *action,
+                       double merge_ms)
+{
+    const uint64_t before_ns = thread_cpu_ns();
+    const struct slot *slot = &shell->slots[action->slot];
+    struct coordinator_frame_report report = *action->report;
+    const bool pixels = slot->read_status == PROTO_OK;
+    int status = PROTO_OK;
+
+    report.merge_ms = merge_ms;
+    shell->last_us = now_us();
+    for (int i = 0; i < shell->settings.sink_count && !status; i++)
+        status = coordinator_sink_frame(shell->settings.sinks[i], &report,
+                                        pixels ? &slot->frame.image : NULL);
+    if (status) /* END: whoever reads has seen enough, which is no failure */
+        give_up(shell, status == PROTO_END ? PROTO_OK : status);
+    shell->sink_cpu_ns += thread_cpu_ns() - before_ns;
+}
+
+static void act(struct coordinator_shell *shell, const struct coordinator_action *action, double ms)
+{
+    switch (action->kind) {
+    case COORDINATOR_SEND_PLAN:
+        post_plan(shell, action);
+        break;
+    case COORDINATOR_SEND_FRAME:
+        post_frame(shell, action);
+        break;
+    case COORDINATOR_REPORT:
+        tell_sinks(shell, action, ms);
+        break;
+    case COORDINATOR_RELEASE:
+        shell->slots[action->slot].in_use = false;
+        break;
+    case COORDINATOR_SEND_STOP:
+        post_stop(shell, action);
+        break;
+    case COORDINATOR_DONE:
+        shell->done = true;
+        shell->input_ended = true;
+        if (!shell->status)
+            shell->status = action->status;
+        break;
+    }
+}
+
+static void close_handles(struct coordinator_shell *shell)
+{
+    if (shell->closing)
+        return;
+    shell->closing = true;
+    proto_link_uv_stop(&shell->poller);
+    uv_close((uv_handle_t *)&shell->deadline, NULL);
+    uv_close((uv_handle_t *)&shell->goodbye, NULL);
+    uv_close((uv_handle_t *)&shell->interrupt, NULL);
+    uv_close((uv_handle_t *)&shell->terminate, NULL);
+}
+
+static void on_goodbye_late(uv_timer_t *timer)
+{
+    struct coordinator_shell *shell = timer->data;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        if (shell->peers[w].joined && !shell->peers[w].gone)
+            proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
+    close_handles(shell);
+}
+
+/* After DONE: wait for the goodbyes of those who are there. In one process that is everybody, for ever:
+ * their threads use this link. */
+static void leave(struct coordinator_shell *shell)
+{
+    const bool local = !shell->settings.link->needs_polling;
+    bool wait = false;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        wait |= (shell->peers[w].joined || local) && !shell->peers[w].gone;
+    if (!wait && shell->sending == 0)
+        close_handles(shell);
+    else if (!local && !uv_is_active((uv_handle_t *)&shell->goodbye))
+        uv_timer_start(&shell->goodbye, on_goodbye_late, GOODBYE_MS, 0);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct coordinator_shell *shell = timer->data;
+    const uint64_t cpu_ns = thread_cpu_ns();
+    coordinator_core_timer(shell->core, now_us());
+    turn(shell, cpu_ns);
+}
+
+static void arm_deadline(struct coordinator_shell *shell)
+{
+    const uint64_t at_us = coordinator_core_deadline_us(shell->core), now = now_us();
+    if (at_us == UINT64_MAX)
+        uv_timer_stop(&shell->deadline);
+    else
+        uv_timer_start(&shell->deadline, on_deadline, at_us > now ? (at_us - now) / 1000 + 1 : 0, 0);
+}
+
+/* After every event: do what the core wants done. */
+static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns)
+{
+    struct coordinator_action action;
+    const uint64_t sinks_before_ns = shell->sink_cpu_ns;
+    uint64_t before_ns = uv_hrtime();
+
+    while (coordinator_core_next(shell->core, &action)) {
+        act(shell, &action, (double)(uv_hrtime() - before_ns) / 1e6);
+        before_ns = uv_hrtime();
+    }
+    if (!shell->closing) {
+        read_next(shell);
+        arm_deadline(shell);
+        proto_link_uv_eager(&shell->poller, shell->sending > 0);
+        if (shell->done)
+            leave(shell);
+    }
+    shell->cpu_ns += thread_cpu_ns() - cpu_before_ns - (shell->sink_cpu_ns - sinks_before_ns);
+}
+
+/* ---- events ---- */
+
+static void on_message(struct coordinator_shell *shell, int worker,
+                       const struct proto_message *message)
+{
+    switch (message->kind) {
+    case PROTO_MESSAGE_HELLO:
+        shell->peers[worker].joined = true;
+        coordinator_core_joined(shell->core, worker, &message->hello, now_us());
+        break;
+    case PROTO_MESSAGE_READY:
+        shell->peers[worker].joined = true;
+        coordinator_core_ready(shell->core, worker, &message->ready, now_us());
+        break;
+    case PROTO_MESSAGE_RESULT:
+        coordinator_core_result(shell->core, worker, &message->result, now_us());
+        break;
+    case PROTO_MESSAGE_BEAT:
+        shell->peers[worker].gone |= message->beat.state == PROTO_WORKER_STOPPED;
+        coordinator_core_beat(shell->core, worker, &message->beat, now_us());
+        break;
+    default:
+        proto_log_error("coordinator", "rank %d sent message %d, which only the coordinator sends",
+                        worker + 1, (int)message->kind);
+    }
+}
+
+static void on_received(struct coordinator_shell *shell, const struct proto_link_event *event)
+{
+    struct proto_message message;
+    proto_arena_reset(&shell->arena);
+    int status = proto_codec_decode(event->data, event->len_bytes, &shell->arena, &message);
+    if (status) /* the codec said what is wrong; whatever it was, its tiles must go to others */
+        coordinator_core_lost(shell->core, event->peer - 1, "it sent a malformed message", now_us());
+    else
+        on_message(shell, event->peer - 1, &message);
+    proto_link_release(shell->settings.link, event);
+}
+
+static void on_sent(struct coordinator_shell *shell, const struct proto_link_event *event)
+{
+    struct parcel *parcel = event->token;
+    parcel->in_use = false;
+    shell->sending--;
+    if (event->status)
+        coordinator_core_lost(shell->core, parcel->worker, "a message did not reach it", now_us());
+    else if (parcel->kind == PROTO_MESSAGE_FRAME)
+        coordinator_core_sent(shell->core, parcel->worker, parcel->seq, parcel->assignment, now_us());
+}
+
+static void on_event(void *arg, const struct proto_link_event *event)
+{
+    struct coordinator_shell *shell = arg;
+    const uint64_t cpu_ns = thread_cpu_ns();
+    switch (event->kind) {
+    case PROTO_LINK_RECEIVED:
+        on_received(shell, event);
+        break;
+    case PROTO_LINK_SENT:
+        on_sent(shell, event);
+        break;
+    case PROTO_LINK_BROKEN:
+        shell->peers[event->peer - 1].gone = true;
+        coordinator_core_lost(shell->core, event->peer - 1, "its link broke", now_us());
+        break;
+    }
+    turn(shell, cpu_ns);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct coordinator_shell *shell = handle->data;
+    (void)number;
+    if (shell->signals++ == 0)
+        end_input(shell);
+    else
+        give_up(shell, PROTO_CANCELED);
+    turn(shell, thread_cpu_ns());
+}
+
+/* ---- life ---- */
+
+static int handles_open(struct coordinator_shell *shell)
+{
+    if (uv_loop_init(&shell->loop))
+        return PROTO_NO_MEMORY;
+    shell->loop_open = true;
+    uv_timer_init(&shell->loop, &shell->deadline);
+    uv_timer_init(&shell->loop, &shell->goodbye);
+    uv_signal_init(&shell->loop, &shell->interrupt);
+    uv_signal_init(&shell->loop, &shell->terminate);
+    shell->deadline.data = shell->goodbye.data = shell;
+    shell->interrupt.data = shell->terminate.data = shell;
+    return PROTO_OK;
+}
+
+static int memory_open(struct coordinator_shell *shell)
+{
+    const struct coordinator_core_settings *core = &shell->settings.core;
+    shell->slots = calloc((size_t)core->slots, sizeof *shell->slots);
+    shell->peers = calloc((size_t)core->workers, sizeof *shell->peers);
+    shell->run_workers = calloc((size_t)core->workers, sizeof *shell->run_workers);
+    if (!shell->slots || !shell->peers || !shell->run_workers)
+        return PROTO_NO_MEMORY;
+    for (int i = 0; i < core->slots; i++) {
+        shell->slots[i].shell = shell;
+        shell->slots[i].index = i;
+        shell->slots[i].work.data = &shell->slots[i];
+    }
+    return proto_arena_open(&shell->arena, ARENA_BYTES);
+}
+
+int coordinator_shell_open(const struct coordinator_shell_settings *settings,
+                           struct coordinator_shell **out)
+{
+    struct coordinator_shell *shell = calloc(1, sizeof *shell);
+    struct proto_link *link = settings->link;
+    if (!shell)
+        return PROTO_NO_MEMORY;
+    shell->settings = *settings;
+    shell->settings.core.workers = link->size - 1;
+    shell->settings.core.slots = settings->core.depth + 1;
+    int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
+    if (!status)
+        status = memory_open(shell);
+    for (int peer = 1; !status && peer < link->size; peer++)
+        status = proto_link_listen(link, peer, settings->core.depth + 2, PROTO_CODEC_CONTROL_MAX);
+    if (!status)
+        status = handles_open(shell);
+    if (!status)
+        status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
+    if (status) {
+        coordinator_shell_close(shell);
+        return status;
+    }
+    *out = shell;
+    return PROTO_OK;
+}
+
+int coordinator_shell_run(struct coordinator_shell *shell)
+{
+    uv_signal_start(&shell->interrupt, on_signal, SIGINT);
+    uv_signal_start(&shell->terminate, on_signal, SIGTERM);
+    turn(shell, thread_cpu_ns());
+    uv_run(&shell->loop, UV_RUN_DEFAULT);
+    return shell->status;
+}
+
+void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run)
+{
+    run->depth = shell->settings.core.depth;
+    run->tile_count = coordinator_core_tiles(shell->core);
+    run->wall_ms = (double)(shell->last_us - shell->first_us) / 1e3;
+    run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
+    run->status = shell->status;
+    run->worker_count = (uint32_t)shell->settings.core.workers;
+    run->workers = shell->run_workers;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        coordinator_core_worker(shell->core, w, &shell->run_workers[w]);
+}
+
+void coordinator_shell_close(struct coordinator_shell *shell)
+{
+    if (!shell)
+        return;
+    if (shell->loop_open) {
+        if (shell->poller.link)
+            close_handles(shell);
+        uv_run(&shell->loop, UV_RUN_DEFAULT);
+        if (uv_loop_close(&shell->loop))
+            proto_log_error("coordinator", "a handle was left open");
+    }
+    for (int i = 0; shell->slots && i < shell->settings.core.slots; i++) {
+        coordinator_bands_close(shell->slots[i].bands);
+        coordinator_frame_free(&shell->slots[i].frame);
+    }
+    while (shell->parcels) {
+        struct parcel *parcel = shell->parcels;
+        shell->parcels = parcel->next_made;
+        parcel_free(parcel);
+    }
+    proto_arena_close(&shell->arena);
+    coordinator_core_close(shell->core);
+    free(shell->slots);
+    free(shell->peers);
+    free(shell->run_workers);
+    free(shell);
+}

@@ -1,0 +1,217 @@
+/* A net for one input size on the CPU: its layers as a list of steps, and the memory they share. */
+#include "gpu/cpu/chain.h"
+
+#include <stdlib.h>
+
+#include "gpu/shape.h"
+#include "proto/log.h"
+#include "proto/status.h"
+
+static struct cpu_device *chain_device(const struct cpu_chain *chain)
+{
+    return (struct cpu_device *)chain->base.net->device;
+}
+
+static const struct cpu_net *chain_net(const struct cpu_chain *chain)
+{
+    return (const struct cpu_net *)chain->base.net;
+}
+
+static int buffer_grow(struct cpu_buffer *buffer, size_t bytes)
+{
+    if (bytes <= buffer->bytes)
+        return PROTO_OK;
+    bytes = (bytes + 63) / 64 * 64;
+    free(buffer->data);
+    buffer->bytes = 0;
+    buffer->data = aligned_alloc(64, bytes);
+    if (!buffer->data) {
+        proto_log_error("gpu", "no memory for %zu bytes of activations", bytes);
+        return PROTO_NO_MEMORY;
+    }
+    buffer->bytes = bytes;
+    return PROTO_OK;
+}
+
+/* Building: the tensor that the steps so far leave, and which shared buffer holds it. */
+struct builder {
+    struct cpu_chain *chain;
+    struct cpu_device *device;
+    struct cpu_tensor at;
+    int side; /* -1: the input buffer */
+};
+
+static struct cpu_step *step_add(struct builder *b, enum cpu_step_kind kind)
+{
+    struct cpu_step *step = &b->chain->steps[b->chain->step_count++];
+    step->kind = kind;
+    return step;
+}
+
+/* The step writes `tensor` to the other buffer. */
+static int move_to(struct builder *b, const struct cpu_tensor *tensor)
+{
+    b->at = *tensor;
+    b->side = b->side == 0 ? 1 : 0;
+    return buffer_grow(&b->device->between[b->side], cpu_tensor_bytes(tensor));
+}
+
+static int add_pool(struct builder *b, const struct proto_layer *layer, int32_t block,
+                    bool round_half)
+{
+    struct proto_size size = gpu_shape_layer(layer, (struct proto_size){.w = b->at.w, .h = b->at.h});
+    struct cpu_tensor out = b->at;
+    out.h = size.h;
+    out.w = size.w;
+    out.block = block;
+    step_add(b, CPU_STEP_POOL)->pool = (struct cpu_pool){.in = b->at,
+                                                         .out = out,
+                                                         .kh = layer->kh,
+                                                         .kw = layer->kw,
+                                                         .sh = layer->sh,
+                                                         .sw = layer->sw,
+                                                         .round_half = round_half};
+    return move_to(b, &out);
+}
+
+static int add_layout_change(struct builder *b, int32_t block)
+{
+    const struct proto_layer copy = {.kh = 1, .kw = 1, .sh = 1, .sw = 1};
+    return add_pool(b, &copy, block, false);
+}
+
+/* Block of the next convolution's input, so that a pool before it can write that at once; the current one where
+ * none follows. */
+static int32_t block_wanted(const struct builder *b, struct cpu_conv *const *convs, int layer)
+{
+    const struct cpu_net *net = chain_net(b->chain);
+    for (int i = layer + 1; i < net->count; i++)
+        if (convs[i])
+            return cpu_conv_in(convs[i])->block;
+    return b->at.block;
+}
+
+static int add_conv(struct builder *b, struct cpu_conv *conv, bool round_half)
+{
+    const struct cpu_tensor *in = cpu_conv_in(conv), *out = cpu_conv_out(conv);
+    int status = PROTO_OK;
+    if (in->block != b->at.block)
+        status = add_layout_change(b, in->block);
+    if (status == PROTO_OK)
+        status = buffer_grow(&b->device->scratch, cpu_conv_scratch_bytes(conv));
+    if (status != PROTO_OK)
+        return status;
+    step_add(b, CPU_STEP_CONV)->conv = conv;
+    status = move_to(b, out);
+    if (status == PROTO_OK && round_half)
+        step_add(b, CPU_STEP_ROUND)->count = cpu_tensor_elements(out);
+    return status;
+}
+
+/* Open each layer's convolution. On failure those opened so far are closed. */
+static int open_convs(const struct cpu_chain *chain, struct cpu_conv **convs)
+{
+    const struct cpu_net *net = chain_net(chain);
+    struct proto_size size = {.w = chain->base.w, .h = chain->base.h};
+    for (int i = 0; i < net->count; i++) {
+        if (net->weights[i]) {
+            int status = cpu_conv_open(net->weights[i], size, &convs[i]);
+            if (status != PROTO_OK) {
+                for (int j = 0; j < i; j++)
+                    cpu_conv_close(convs[j]);
+                return status;
+            }
+        }
+        size = gpu_shape_layer(&net->layers[i], size);
+    }
+    return PROTO_OK;
+}
+
+/* Emulated f16 rounds what a layer gives, but after a pool that follows (rounding is monotonic, so the
+ * maximum may come first), and not the net's outputs, which are fp32. */
+static bool rounds(const struct cpu_net *net, int layer)
+{
+    return layer + 1 < net->count && net->layers[layer + 1].kind != PROTO_LAYER_POOL;
+}
+
+static int add_layers(struct builder *b, struct cpu_conv **convs)
+{
+    const struct cpu_net *net = chain_net(b->chain);
+    bool f16 = b->device->precision == GPU_F16;
+    int status = PROTO_OK;
+    for (int i = 0; i < net->count && status == PROTO_OK; i++) {
+        bool round_half = f16 && rounds(net, i);
+        if (convs[i]) {
+            struct cpu_conv *conv = convs[i];
+            convs[i] = NULL; /* now the chain's */
+            status = add_conv(b, conv, round_half);
+        } else {
+            status = add_pool(b, &net->layers[i], block_wanted(b, convs, i), round_half);
+        }
+    }
+    return status;
+}
+
+int cpu_chain_build(struct cpu_chain *chain)
+{
+    struct cpu_conv *convs[PROTO_LAYERS_MAX] = {NULL};
+    struct cpu_device *device = chain_device(chain);
+    int status = open_convs(chain, convs);
+    if (status != PROTO_OK)
+        return status;
+    const struct cpu_net *net = chain_net(chain);
+    chain->input = (struct cpu_tensor){
+        .c = PROTO_CHANNELS,
+        .h = chain->base.h,
+        .w = chain->base.w,
+        .block = net->weights[0] ? cpu_conv_in(convs[0])->block : PROTO_CHANNELS,
+        .stored = device->precision == GPU_BF16 ? GPU_BF16 : GPU_F32};
+    struct builder builder = {.chain = chain, .device = device, .at = chain->input, .side = -1};
+    status = buffer_grow(&device->input, cpu_tensor_bytes(&chain->input));
+    if (status == PROTO_OK)
+        status = add_layers(&builder, convs);
+    for (int i = 0; i < net->count; i++)
+        cpu_conv_close(convs[i]);
+    if (status != PROTO_OK)
+        return status;
+    chain->output = builder.at;
+    chain->scores = malloc((size_t)chain->base.rows * (size_t)chain->base.cols * sizeof(float));
+    if (!chain->scores)
+        return PROTO_NO_MEMORY;
+    return cpu_columns_open(&chain->columns, chain->base.w);
+}
+
+void cpu_chain_free(struct cpu_chain *chain)
+{
+    for (int i = 0; i < chain->step_count; i++)
+        cpu_conv_close(chain->steps[i].conv);
+    cpu_columns_close(&chain->columns);
+    free(chain->scores);
+    free(chain);
+}
+
+int cpu_chain_run(struct cpu_chain *chain)
+{
+    struct cpu_device *device = chain_device(chain);
+    const void *in = device->input.data;
+    int side = 0;
+    for (int i = 0; i < chain->step_count; i++) {
+        struct cpu_step *step = &chain->steps[i];
+        void *out = device->between[side].data;
+        if (step->kind == CPU_STEP_ROUND) {
+            cpu_round_half_run(device->between[1 - side].data, step->count);
+            continue;
+        }
+        if (step->kind == CPU_STEP_POOL) {
+            cpu_pool_run(&step->pool, in, out);
+        } else {
+            int status = cpu_conv_run(step->conv, in, out, device->scratch.data);
+            if (status != PROTO_OK)
+                return status;
+        }
+        in = out;
+        side = 1 - side;
+    }
+    cpu_score_run(&chain->output, in, chain->scores);
+    return PROTO_OK;
+}

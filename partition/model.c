@@ -1,0 +1,236 @@
+/* models/NAME: model.yaml and the nets it names, read, checked against each other and hashed. */
+#include "partition/model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/types.h>
+
+#include <sha2.h>
+
+#include "partition/onnx.h"
+#include "proto/log.h"
+#include "proto/status.h"
+
+#define AREA "partition"
+
+enum {
+    PATH_BYTES = 4096,
+    BORDER_MAX = 4096,
+};
+
+struct loader {
+    struct partition_model *model;
+    const struct proto_config_model *config;
+    const char *dir;
+    char yaml[PATH_BYTES]; /* path of model.yaml, for messages */
+    SHA2_CTX sha;
+};
+
+/* Add a file's bytes to the hash: the same as sha256sum of the files one after the other. */
+static int hash_file(void *arg, const char *path)
+{
+    struct loader *loader = arg;
+    unsigned char block[1 << 14];
+    size_t got;
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        proto_log_error(AREA, "%s: %s", path, strerror(errno));
+        return PROTO_IO;
+    }
+    while ((got = fread(block, 1, sizeof(block), file)) > 0)
+        SHA256Update(&loader->sha, block, got);
+    const int status = ferror(file) ? PROTO_IO : PROTO_OK;
+    if (status != PROTO_OK)
+        proto_log_error(AREA, "%s: %s", path, strerror(errno));
+    fclose(file);
+    return status;
+}
+
+static bool positive(double x)
+{
+    return isfinite(x) && x > 0;
+}
+
+static int copy_settings(struct loader *loader)
+{
+    const struct proto_config_model *config = loader->config;
+    struct partition_model *model = loader->model;
+    const int points_max = sizeof(model->operating_points) / sizeof(model->operating_points[0]);
+    if (config->levels < 1 || config->levels > PROTO_LEVELS_MAX || config->nets_count < 1 ||
+        config->nets_count > PROTO_NETS_MAX || config->operating_points_count < 0 ||
+        config->operating_points_count > points_max) {
+        proto_log_error(AREA,
+                        "%s: %d levels, %d nets, %d operating points; at most %d, %d and %d are "
+                        "supported",
+                        loader->yaml, config->levels, config->nets_count,
+                        config->operating_points_count, PROTO_LEVELS_MAX, PROTO_NETS_MAX,
+                        points_max);
+        return PROTO_INVALID;
+    }
+    if (!positive(config->first_person_px) || !positive(config->per_octave) ||
+        !positive(config->aspect) || !(config->pad_below >= 0 && config->pad_below <= 16) ||
+        !(config->overlap >= 0 && config->overlap <= 1) || !isfinite(config->threshold) ||
+        !isfinite(config->candidate_threshold)) {
+        proto_log_error(AREA,
+                        "%s: a value is out of range: first_person_px %g, per_octave %g, aspect %g "
+                        "(positive), pad_below %g (0 to 16), overlap %g (0 to 1), thresholds %g %g",
+                        loader->yaml, config->first_person_px, config->per_octave, config->aspect,
+                        config->pad_below, config->overlap, config->threshold,
+                        config->candidate_threshold);
+        return PROTO_INVALID;
+    }
+    snprintf(model->name, sizeof(model->name), "%s", config->name);
+    model->first_person_px = config->first_person_px;
+    model->per_octave = config->per_octave;
+    model->levels = config->levels;
+    model->pad_below = config->pad_below;
+    model->aspect = config->aspect;
+    model->candidate_threshold = (float)config->candidate_threshold;
+    model->threshold = (float)config->threshold;
+    model->overlap = (float)config->overlap;
+    model->overlap_measure = config->overlap_measure;
+    model->operating_point_count = config->operating_points_count;
+    for (int i = 0; i < config->operating_points_count; i++) {
+        model->operating_points[i].fppi = config->operating_points[i].fppi;
+        model->operating_points[i].threshold = config->operating_points[i].threshold;
+    }
+    return PROTO_OK;
+}
+
+static int check_levels(const struct loader *loader)
+{
+    const struct proto_config_model *config = loader->config;
+    int served[PROTO_LEVELS_MAX] = {0};
+    for (int i = 0; i < config->nets_count; i++) {
+        const struct proto_config_net *net = &config->nets[i];
+        if (net->first_level < 0 || net->last_level < net->first_level ||
+            net->last_level >= config->levels) {
+            proto_log_error(AREA, "%s: net '%s' serves levels %d to %d of 0 to %d", loader->yaml,
+                            net->name, net->first_level, net->last_level, config->levels - 1);
+            return PROTO_INVALID;
+        }
+        for (int k = net->first_level; k <= net->last_level; k++)
+            served[k]++;
+    }
+    for (int k = 0; k < config->levels; k++)
+        if (served[k] != 1) {
+            proto_log_error(AREA, "%s: level %d is served by %d nets, it must be one", loader->yaml,
+                            k, served[k]);
+            return PROTO_INVALID;
+        }
+    return PROTO_OK;
+}
+
+static int load_net(struct loader *loader, const struct proto_config_net *config,
+                    struct partition_net *net)
+{
+    char path[PATH_BYTES];
+    if (!positive(config->person_px) || config->border_rows < 0 || config->border_cols < 0 ||
+        config->border_rows > BORDER_MAX || config->border_cols > BORDER_MAX ||
+        !isfinite(config->scale) || !isfinite(config->offset)) {
+        proto_log_error(AREA,
+                        "%s: net '%s': person_px %g (positive), border %d x %d (0 to %d), scale %g "
+                        "and offset %g (finite)",
+                        loader->yaml, config->name, config->person_px, config->border_rows,
+                        config->border_cols, BORDER_MAX, config->scale, config->offset);
+        return PROTO_INVALID;
+    }
+    snprintf(net->name, sizeof(net->name), "%s", config->name);
+    net->first_level = config->first_level;
+    net->last_level = config->last_level;
+    net->person_px = config->person_px;
+    net->border_rows = config->border_rows;
+    net->border_cols = config->border_cols;
+    net->scale = (float)config->scale;
+    net->offset = (float)config->offset;
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", loader->dir, config->file) >= sizeof(path)) {
+        proto_log_error(AREA, "%s: the path of net '%s' is too long", loader->yaml, config->name);
+        return PROTO_INVALID;
+    }
+    const int status = partition_onnx_read_files(path, net, hash_file, loader);
+    if (status != PROTO_OK)
+        return status;
+    if (net->window.h != config->window_h || net->window.w != config->window_w) {
+        proto_log_error(AREA,
+                        "%s: net '%s' has a window of %d x %d rows and columns, but %s of %d x %d",
+                        loader->yaml, config->name, config->window_h, config->window_w,
+                        config->file, net->window.h, net->window.w);
+        return PROTO_INVALID;
+    }
+    return PROTO_OK;
+}
+
+static int load_nets(struct loader *loader)
+{
+    for (int i = 0; i < loader->config->nets_count; i++) {
+        const int status = load_net(loader, &loader->config->nets[i], &loader->model->nets[i]);
+        loader->model->net_count = i + 1; /* what partition_model_close frees */
+        if (status != PROTO_OK)
+            return status;
+    }
+    return PROTO_OK;
+}
+
+static void finish_hash(struct loader *loader)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256Final(digest, &loader->sha);
+    for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
+        snprintf(loader->model->hash + 2 * i, 3, "%02x", digest[i]);
+}
+
+int partition_model_open(const char *dir, struct partition_model **out)
+{
+    struct proto_config_model *config = NULL;
+    struct loader loader = {.dir = dir};
+    *out = NULL;
+    if ((size_t)snprintf(loader.yaml, sizeof(loader.yaml), "%s/model.yaml", dir) >=
+        sizeof(loader.yaml)) {
+        proto_log_error(AREA, "the path of the model folder is too long");
+        return PROTO_INVALID;
+    }
+    int status = proto_config_model_load(loader.yaml, &config);
+    if (status != PROTO_OK)
+        return status;
+    loader.config = config;
+    loader.model = calloc(1, sizeof(*loader.model));
+    status = loader.model ? PROTO_OK : PROTO_NO_MEMORY;
+    SHA256Init(&loader.sha);
+    if (status == PROTO_OK)
+        status = copy_settings(&loader);
+    if (status == PROTO_OK)
+        status = check_levels(&loader);
+    if (status == PROTO_OK)
+        status = hash_file(&loader, loader.yaml);
+    if (status == PROTO_OK)
+        status = load_nets(&loader);
+    proto_config_model_free(config);
+    if (status != PROTO_OK) {
+        partition_model_close(loader.model);
+        return status;
+    }
+    finish_hash(&loader);
+    *out = loader.model;
+    return PROTO_OK;
+}
+
+void partition_model_close(struct partition_model *model)
+{
+    if (!model)
+        return;
+    for (int i = 0; i < model->net_count; i++)
+        free(model->nets[i].weights);
+    free(model);
+}
+
+const struct partition_net *partition_model_net(const struct partition_model *model, int level)
+{
+    for (int i = 0; i < model->net_count; i++)
+        if (level >= model->nets[i].first_level && level <= model->nets[i].last_level)
+            return &model->nets[i];
+    return NULL;
+}

@@ -1,0 +1,214 @@
+/* partition/plan.c: who computes what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "partition/plan.h"
+#include "proto/status.h"
+#include "support.h"
+
+struct set {
+    struct partition_model model;
+    struct partition_pyramid pyramid;
+    struct partition_tiles *tiles;
+};
+
+static void open_set(struct set *set)
+{
+    struct partition_tile_settings settings;
+    paper_model_init(&set->model);
+    assert_int_equal(
+        partition_pyramid_init(&set->pyramid, &set->model, (struct proto_size){640, 480}),
+        PROTO_OK);
+    partition_tile_defaults(&settings);
+    assert_int_equal(partition_tiles_open(&set->pyramid, &set->model, &settings, &set->tiles),
+                     PROTO_OK);
+}
+
+static void check_shares(const struct set *set, const struct partition_plan *plan,
+                         const double *speed, const double *busy, uint32_t expected)
+{
+    uint8_t seen[256] = {0};
+    uint32_t total = 0;
+    double period = 0;
+    assert_true(set->tiles->count <= sizeof(seen));
+    for (int32_t w = 0; w < plan->worker_count; w++) {
+        const struct partition_share *share = &plan->shares[w];
+        struct proto_band bands[256];
+        uint64_t macs = 0;
+        for (uint32_t i = 0; i < share->tile_count; i++) {
+            const struct partition_tile *tile = &set->tiles->tile[share->tiles[i]];
+            assert_int_equal(seen[share->tiles[i]]++, 0);
+            macs += tile->macs;
+            assert_true(i == 0 || set->tiles->tile[share->tiles[i - 1]].macs >= tile->macs);
+        }
+        total += share->tile_count;
+        assert_int_equal(macs, share->macs);
+        assert_true(speed[w] > 0 || share->tile_count == 0);
+        if (speed[w] > 0)
+            assert_true(fabs(share->predicted_us - (busy ? busy[w] : 0) -
+                             (double)macs / speed[w]) <= 1e-9 * share->predicted_us);
+        period = fmax(period, share->predicted_us);
+        assert_int_equal(share->band_count,
+                         partition_tile_bands(set->tiles, share->tiles, share->tile_count, bands));
+        assert_memory_equal(share->bands, bands, share->band_count * sizeof(bands[0]));
+        assert_int_equal(share->pixel_bytes,
+                         partition_band_bytes(&set->pyramid, bands, share->band_count));
+    }
+    assert_int_equal(total, expected);
+    assert_true(plan->period_us == period);
+}
+
+static void every_tile_is_computed_exactly_once_and_the_same_way_again(void **state)
+{
+    struct random random = {.state = 7};
+    struct set set;
+    (void)state;
+    open_set(&set);
+    for (int round = 0; round < 200; round++) {
+        double speed[16], busy[16];
+        const int32_t workers = random_in(&random, 1, 16);
+        const bool with_busy = random_in(&random, 0, 1);
+        struct partition_plan *plan, *again;
+        for (int32_t w = 0; w < workers; w++) {
+            speed[w] = random_in(&random, 0, 4) * 1000.0;
+            busy[w] = random_in(&random, 0, 1000) * 100.0;
+        }
+        speed[random_in(&random, 0, workers - 1)] = 3000;
+        const double *given = with_busy ? busy : NULL;
+        assert_int_equal(
+            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, given, workers, &plan),
+            PROTO_OK);
+        assert_int_equal(
+            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, given, workers, &again),
+            PROTO_OK);
+        check_shares(&set, plan, speed, given, set.tiles->count);
+        for (int32_t w = 0; w < workers; w++) {
+            assert_int_equal(plan->shares[w].tile_count, again->shares[w].tile_count);
+            assert_memory_equal(plan->shares[w].tiles, again->shares[w].tiles,
+                                plan->shares[w].tile_count * sizeof(uint32_t));
+        }
+        partition_plan_close(plan);
+        partition_plan_close(again);
+    }
+    partition_tiles_close(set.tiles);
+}
+
+/* The last tile of the busiest worker went to it because no other could have finished it earlier:
+ * so no worker is idle longer than the time it would have needed for that tile. For equal workers:
+ * at most 4/3 of the best (Graham 1969), here tested against the two lower bounds. */
+static void equal_workers_get_equal_work(void **state)
+{
+    struct set set;
+    (void)state;
+    open_set(&set);
+    for (int32_t workers = 1; workers <= 16; workers++) {
+        double speed[16];
+        struct partition_plan *plan;
+        uint64_t largest = 0;
+        for (int32_t w = 0; w < workers; w++)
+            speed[w] = 50000;
+        for (uint32_t i = 0; i < set.tiles->count; i++)
+            largest = set.tiles->tile[i].macs > largest ? set.tiles->tile[i].macs : largest;
+        assert_int_equal(
+            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, NULL, workers, &plan),
+            PROTO_OK);
+        const double bound = fmax((double)set.tiles->macs / workers, (double)largest) / speed[0];
+        assert_true(plan->period_us >= bound * (1 - 1e-12));
+        assert_true(plan->period_us <= (double)set.tiles->macs / workers / speed[0] +
+                                           (double)largest * (1 - 1.0 / workers) / speed[0] + 1);
+        print_message("%2d workers: %.2fx\n", workers,
+                      (double)set.tiles->macs / speed[0] / plan->period_us);
+        partition_plan_close(plan);
+    }
+    partition_tiles_close(set.tiles);
+}
+
+static void no_worker_could_finish_the_last_tile_earlier(void **state)
+{
+    struct random random = {.state = 8};
+    struct set set;
+    (void)state;
+    open_set(&set);
+    for (int round = 0; round < 100; round++) {
+        double speed[8];
+        struct partition_plan *plan;
+        const int32_t workers = random_in(&random, 2, 8);
+        for (int32_t w = 0; w < workers; w++)
+            speed[w] = random_in(&random, 1, 9) * 1000.0;
+        assert_int_equal(
+            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, NULL, workers, &plan),
+            PROTO_OK);
+        for (int32_t w = 0; w < workers; w++) {
+            const struct partition_share *share = &plan->shares[w];
+            if (share->tile_count == 0)
+                continue;
+            const uint64_t last = set.tiles->tile[share->tiles[share->tile_count - 1]].macs;
+            for (int32_t v = 0; v < workers; v++)
+                assert_true(plan->shares[v].predicted_us + (double)last / speed[v] >=
+                            share->predicted_us * (1 - 1e-12));
+        }
+        partition_plan_close(plan);
+    }
+    partition_tiles_close(set.tiles);
+}
+
+static void a_lost_workers_tiles_are_shared_among_the_others(void **state)
+{
+    const double before[3] = {100, 100, 100}, after[3] = {100, 0, 100};
+    struct set set;
+    struct partition_plan *plan, *rescue;
+    (void)state;
+    open_set(&set);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, before, NULL, 3, &plan),
+                     PROTO_OK);
+    const double busy[3] = {plan->shares[0].predicted_us, 5, plan->shares[2].predicted_us};
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, plan->shares[1].tiles,
+                                         plan->shares[1].tile_count, after, busy, 3, &rescue),
+                     PROTO_OK);
+    check_shares(&set, rescue, after, busy, plan->shares[1].tile_count);
+    assert_int_equal(rescue->shares[1].tile_count, 0);
+    partition_plan_close(plan);
+    partition_plan_close(rescue);
+    partition_tiles_close(set.tiles);
+}
+
+static void nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none(void **state)
+{
+    const double none[2] = {0, NAN}, one[2] = {0, 1};
+    const uint32_t ids[1] = {0};
+    struct set set;
+    struct partition_plan *plan;
+    (void)state;
+    open_set(&set);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, ids, 0, one, NULL, 2, &plan),
+                     PROTO_OK);
+    assert_true(plan->period_us == 0);
+    partition_plan_close(plan);
+    log_capture();
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, none, NULL, 2, &plan),
+                     PROTO_INVALID);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, none, NULL, 0, &plan),
+                     PROTO_INVALID);
+    log_release();
+    assert_null(plan);
+    partition_tiles_close(set.tiles);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tile_is_computed_exactly_once_and_the_same_way_again),
+        cmocka_unit_test(equal_workers_get_equal_work),
+        cmocka_unit_test(no_worker_could_finish_the_last_tile_earlier),
+        cmocka_unit_test(a_lost_workers_tiles_are_shared_among_the_others),
+        cmocka_unit_test(nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,77 @@
+"""Runs the Python detector over val/ once and keeps the survivors, so that calibration, overlap and
+thresholds can be tried without computing a convolution again."""
+import json
+
+import numpy as np
+import torch
+
+from . import checkpoint, evaluate, merge, sources
+from .parallel import spread
+from .pyramid import Levels, Picture
+
+STATE = {}
+
+
+def pictures(data, share=1.0, seed=5):
+    """[(group, path, truth)]: street, general, free."""
+    val = f"{data}/val"
+    out = [("street" if p.name.startswith("pennfudan") else "general", p, b) for p, b in sources.annotated(val)]
+    out += [("free", p, []) for p in sources.person_free(val)]
+    rng = np.random.default_rng(seed)
+    return [o for o in out if rng.random() < share]
+
+
+def one(job):
+    index, path, truth = job
+    torch.set_num_threads(1)
+    pic = Picture(sources.load(path), 1.0)
+    det = STATE["det"]
+    only = [k for k in range(det.levels.count) if det.levels.person(k) < 2.2 * pic.h]
+    return index, det.survivors(pic, STATE["threshold"], only)
+
+
+def run(data, work, names, spans, share=1.0, threshold=-3.0, processes=2, cache=None, levels=None):
+    """[(group, file name, truth, survivors)]"""
+    chosen = pictures(data, share)
+    if cache and cache.exists():
+        found = json.loads(cache.read_text())
+        return [(g, p.name, b, [tuple(s) for s in found[p.name]]) for g, p, b in chosen if p.name in found]
+    torch.set_num_threads(1)
+    STATE["det"], STATE["threshold"] = checkpoint.detector(work, names, spans, levels), threshold
+    out = []
+    for index, s in spread(one, [(i, p, b) for i, (g, p, b) in enumerate(chosen)], processes):
+        g, p, b = chosen[index]
+        out.append((g, p.name, b, s))
+    if cache:
+        cache.write_text(json.dumps({n: s for _, n, _, s in out}))
+    return out
+
+
+def calibrated(survivors, spans, calibration):
+    """Scores a * z + b of the net that serves the level."""
+    if calibration is None:
+        return survivors
+    table = {k: c for (lo, hi), c in zip(spans, calibration) for k in range(lo, hi + 1)}
+    return [(table[k][0] * s + table[k][1], k, r, c) for s, k, r, c in survivors]
+
+
+def matched(results, geometry, overlap=0.5, measure="iou", spans=None, calibration=None):
+    """Per picture: (group, name, matches, persons)."""
+    out = []
+    for g, n, b, s in results:
+        boxes = merge.boxes(calibrated(s, spans, calibration), geometry, overlap, measure)
+        m, persons, _ = evaluate.match(b, boxes)
+        out.append((g, n, m, persons))
+    return out
+
+
+def figures(rows):
+    """The figures the model card shows, from matched()'s rows."""
+    out = {}
+    for name, groups in (("street", ["street"]), ("annotated", ["street", "general"]), ("all", ["street", "general", "free"]),
+                         ("general", ["general"])):
+        p = [(m, n) for g, _, m, n in rows if g in groups]
+        if p:
+            out[name] = {"0.1": round(evaluate.miss_at(p, 0.1), 3), "0.01": round(evaluate.miss_at(p, 0.01), 3),
+                         "iou": round(evaluate.mean_iou(p, evaluate.threshold_at(p, 0.1)), 3), "pictures": len(p)}
+    return out
