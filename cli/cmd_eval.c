@@ -27,43 +27,50 @@ struct options {
 
 static void print_help(void)
 {
-    puts("usage: muster eval --truth FILE|DIR --detections FILE [options]\n"
-         "\n"
-         "Measures detections (JSON lines of `muster detect --json`) against the truth: miss rate at\n"
-         "0.1 and 0.01 false positives per image (FPPI), log-average miss rate, precision, recall and\n"
-         "box quality, each with its 95 % interval. The rules are those of the Caltech benchmark;\n"
-         "docs/evaluation.md has them.\n"
-         "\n"
-         "  --truth FILE|DIR    CSV (frame,x,y,w,h,label,ignore,visible; file for frame; label, ignore\n"
-         "                      and visible may be absent), or a directory of bbGt version=3 files\n"
-         "  --detections FILE   JSON lines; may be repeated, the files are joined\n"
-         "  --compare FILE      a second detector on the same frames; may be repeated likewise\n"
-         "  --subset NAME       persons that count; the others are neither misses nor false alarms:");
+    puts(
+        "usage: muster eval --truth FILE|DIR --detections FILE [options]\n"
+        "\n"
+        "Measures detections (JSON lines of `muster detect --json`) against the truth: miss rate "
+        "at\n"
+        "0.1 and 0.01 false positives per image (FPPI), log-average miss rate, precision, recall "
+        "and\n"
+        "box quality, each with its 95 % interval. The rules are those of the Caltech benchmark;\n"
+        "docs/evaluation.md has them.\n"
+        "\n"
+        "  --truth FILE|DIR    CSV (frame,x,y,w,h,label,ignore,visible; file for frame; label, "
+        "ignore\n"
+        "                      and visible may be absent), or a directory of bbGt version=3 files\n"
+        "  --detections FILE   JSON lines; may be repeated, the files are joined\n"
+        "  --compare FILE      a second detector on the same frames; may be repeated likewise\n"
+        "  --subset NAME       persons that count; the others are neither misses nor false "
+        "alarms:");
     const struct eval_subset *subset;
     for (int i = 0; (subset = eval_subset_at(i)); i++)
         printf("                        %-11s %s%s\n", subset->name, subset->text,
                i ? "" : " (default)");
-    puts("  --height LOW:HIGH   persons of these heights in pixels instead, both ends included;\n"
-         "                      75: has no upper end. Visibility counts as in the subset\n"
-         "  --clip              cut truth and detections at the picture's edges before comparing, for\n"
-         "                      a truth that marks only what is in the picture of persons cut off\n"
-         "  --images DIR        where the pictures are (for --clip and --errors; else: `source`)\n"
-         "  --negatives WHAT    directory or list of the pictures without persons; any other frame\n"
-         "                      without truth is then an error\n"
-         "  --frames PATTERN    only frames whose name fits, e.g. 'street*' or a plain prefix\n"
-         "  --threshold X       score for precision, recall and box quality\n"
-         "  --threshold-at FPPI the score that gives this FPPI instead (default 0.1)\n"
-         "  --rounds N          bootstrap rounds (default 1000)\n"
-         "  --seed N            of the bootstrap (default 1)\n"
-         "  --plot FILE         draw the curves, FILE ends in .svg or .png\n"
-         "  --errors DIR        write the worst false alarms and misses as pictures\n"
-         "  --errors-most N     so many of each (default 20)\n"
-         "  --json              one JSON object instead of text\n"
-         "\n"
-         "examples:\n"
-         "  muster eval --truth val/annotations.csv --detections found.jsonl --height 75:927\n"
-         "  muster eval --truth truth.csv --detections a.jsonl --compare b.jsonl --plot curves.svg\n"
-         "  muster eval --truth truth.csv --detections a.jsonl --images val/images --errors worst");
+    puts(
+        "  --height LOW:HIGH   persons of these heights in pixels instead, both ends included;\n"
+        "                      75: has no upper end. Visibility counts as in the subset\n"
+        "  --clip              cut truth and detections at the picture's edges before comparing, "
+        "for\n"
+        "                      a truth that marks only what is in the picture of persons cut off\n"
+        "  --images DIR        where the pictures are (for --clip and --errors; else: `source`)\n"
+        "  --negatives WHAT    directory or list of the pictures without persons; any other frame\n"
+        "                      without truth is then an error\n"
+        "  --frames PATTERN    only frames whose name fits, e.g. 'street*' or a plain prefix\n"
+        "  --threshold X       score for precision, recall and box quality\n"
+        "  --threshold-at FPPI the score that gives this FPPI instead (default 0.1)\n"
+        "  --rounds N          bootstrap rounds (default 1000)\n"
+        "  --seed N            of the bootstrap (default 1)\n"
+        "  --plot FILE         draw the curves, FILE ends in .svg or .png\n"
+        "  --errors DIR        write the worst false alarms and misses as pictures\n"
+        "  --errors-most N     so many of each (default 20)\n"
+        "  --json              one JSON object instead of text\n"
+        "\n"
+        "examples:\n"
+        "  muster eval --truth val/annotations.csv --detections found.jsonl --height 75:927\n"
+        "  muster eval --truth truth.csv --detections a.jsonl --compare b.jsonl --plot curves.svg\n"
+        "  muster eval --truth truth.csv --detections a.jsonl --images val/images --errors worst");
 }
 
 /* clang-format off */

@@ -221,19 +221,22 @@ void coordinator_core_joined(struct coordinator_core *core, int w, const struct 
     time_passes(core, now_us);
     if (worker->state == WORKER_REFUSED)
         return;
+    if (in_use(worker)) /* it was started anew, and knows nothing of what it was sent */
+        coordinator_core_lost(core, w, "it was restarted", core->now_us);
     worker->heard_us = core->now_us;
     snprintf(worker->host, sizeof worker->host, "%s", hello->host);
     snprintf(worker->device, sizeof worker->device, "%s", hello->device);
     snprintf(worker->kernels, sizeof worker->kernels, "%s", hello->kernels);
     if (hello->version != PROTO_WIRE_VERSION) {
-        proto_log_error("coordinator", "rank %d on %s speaks protocol version %u, this is %d", w + 1,
-                        worker->host, hello->version, PROTO_WIRE_VERSION);
+        proto_log_error("coordinator", "rank %d on %s speaks protocol version %u, this is %d",
+                        w + 1, worker->host, hello->version, PROTO_WIRE_VERSION);
         worker_refuse(core, w, PROTO_VERSION);
         return;
     }
     if (strcmp(hello->model_hash, core->settings.model->hash) != 0) {
-        proto_log_error("coordinator", "rank %d on %s has another model (%.12s, here %.12s): refused",
-                        w + 1, worker->host, hello->model_hash, core->settings.model->hash);
+        proto_log_error("coordinator",
+                        "rank %d on %s has another model (%.12s, here %.12s): refused", w + 1,
+                        worker->host, hello->model_hash, core->settings.model->hash);
         worker_refuse(core, w, PROTO_MISMATCH);
         return;
     }
@@ -299,8 +302,8 @@ static void speed_learn(struct coordinator_core *core, struct core_worker *worke
     worker->macs_per_us += worker->macs_per_us > 0.0 ? 0.2 * (speed - worker->macs_per_us) : speed;
 }
 
-void coordinator_core_result(struct coordinator_core *core, int w, const struct proto_result *result,
-                             uint64_t now_us)
+void coordinator_core_result(struct coordinator_core *core, int w,
+                             const struct proto_result *result, uint64_t now_us)
 {
     struct core_worker *worker = &core->workers[w];
     time_passes(core, now_us);
@@ -319,8 +322,9 @@ void coordinator_core_result(struct coordinator_core *core, int w, const struct 
                         worker->host, (unsigned long long)result->seq, proto_status_text(status),
                         result->text ? result->text : "");
         if (++worker->strikes >= core->settings.strikes) {
-            proto_log_error("coordinator", "rank %d on %s failed %d times in a row: it gets no more work",
-                            w + 1, worker->host, worker->strikes);
+            proto_log_error("coordinator",
+                            "rank %d on %s failed %d times in a row: it gets no more work", w + 1,
+                            worker->host, worker->strikes);
             worker_refuse(core, w, status);
             return;
         }
@@ -383,7 +387,8 @@ void coordinator_core_abort(struct coordinator_core *core, uint64_t now_us)
 }
 
 /* When a worker in this state counts as lost; UINT64_MAX: never. */
-static uint64_t worker_deadline(const struct coordinator_core *core, const struct core_worker *worker)
+static uint64_t worker_deadline(const struct coordinator_core *core,
+                                const struct core_worker *worker)
 {
     const struct coordinator_core_settings *s = &core->settings;
     uint64_t deadline = UINT64_MAX;
@@ -415,7 +420,8 @@ void coordinator_core_timer(struct coordinator_core *core, uint64_t now_us)
         if (worker_deadline(core, worker) > core->now_us)
             continue;
         if (worker->state == WORKER_ABSENT)
-            snprintf(why, sizeof why, "no sign of it in %.1f s", (double)core->settings.join_us / 1e6);
+            snprintf(why, sizeof why, "no sign of it in %.1f s",
+                     (double)core->settings.join_us / 1e6);
         else
             snprintf(why, sizeof why, "silent for %.1f s",
                      (double)(core->now_us - worker->heard_us) / 1e6);
@@ -475,7 +481,8 @@ bool coordinator_core_next(struct coordinator_core *core, struct coordinator_act
     if (next_to_worker(core, action))
         return true;
     for (int32_t i = 0; i < core->order_count; i++)
-        if (core_slot_next(core, core->order[(core->order_first + i) % core->settings.slots], action))
+        if (core_slot_next(core, core->order[(core->order_first + i) % core->settings.slots],
+                           action))
             return true;
     if (next_report(core, action))
         return true;
@@ -489,7 +496,8 @@ bool coordinator_core_next(struct coordinator_core *core, struct coordinator_act
             return true;
     }
     core->done_said = true;
-    *action = (struct coordinator_action){.kind = COORDINATOR_DONE, .status = core->ever_joined ? PROTO_OK : core->status};
+    *action = (struct coordinator_action){.kind = COORDINATOR_DONE,
+                                          .status = core->ever_joined ? PROTO_OK : core->status};
     return true;
 }
 

@@ -22,15 +22,15 @@
 struct coordinator_core;
 
 struct coordinator_core_settings {
-    const struct partition_model *model;   /* borrowed; geometry, thresholds and hash, no weights */
-    struct partition_tile_settings tiles;  /* partition_tile_defaults() */
-    float threshold;                       /* of the score; NAN: the model's */
-    int32_t workers;                       /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
-    int32_t depth;                         /* 2: frames in flight */
-    int32_t slots;                         /* 4: frames held; more than depth, so that one can be read ahead */
-    uint64_t join_us;                      /* 60 s: longest wait for a HELLO, and for a READY */
-    uint64_t silence_us;                   /* 10 s: a worker not heard of for longer counts as lost; 0: never */
-    int32_t strikes;                       /* 3: failed RESULTs in a row after which a worker gets no more work */
+    const struct partition_model *model;  /* borrowed; geometry, thresholds and hash, no weights */
+    struct partition_tile_settings tiles; /* partition_tile_defaults() */
+    float threshold;                      /* of the score; NAN: the model's */
+    int32_t workers;                      /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
+    int32_t depth;                        /* 2: frames in flight */
+    int32_t slots;       /* 4: frames held; more than depth, so that one can be read ahead */
+    uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
+    uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
+    int32_t strikes;     /* 3: failed RESULTs in a row after which a worker gets no more work */
 };
 void coordinator_core_defaults(struct coordinator_core_settings *settings);
 
@@ -42,8 +42,8 @@ void coordinator_core_close(struct coordinator_core *core); /* NULL is fine */
 struct coordinator_core_frame {
     uint64_t seq; /* rises by any amount from frame to frame */
     const char *source;
-    int64_t stamp_ns;   /* capture time, for the report */
-    uint64_t begin_us;  /* when reading it began, on the events' clock: latency counts from here */
+    int64_t stamp_ns;    /* capture time, for the report */
+    uint64_t begin_us;   /* when reading it began, on the events' clock: latency counts from here */
     uint64_t capture_us; /* reading, decoding, octave bases */
     struct proto_size size;
     const char *error; /* why there is no picture; NULL if there is one */
@@ -80,7 +80,7 @@ enum coordinator_action_kind {
     COORDINATOR_REPORT,     /* slot, report */
     COORDINATOR_RELEASE,    /* slot: free for the next frame */
     COORDINATOR_SEND_STOP,  /* worker, status */
-    COORDINATOR_DONE,       /* everything is reported and said; comes once, last; status: why no frame could be searched */
+    COORDINATOR_DONE, /* everything is reported and said; comes once, last; status: why no frame could be searched */
 };
 
 /* Pointers are valid until the next call of coordinator_core_next or of an event. */
@@ -90,7 +90,8 @@ struct coordinator_action {
     int32_t status;
     const struct proto_plan *plan;
     const struct proto_frame *frame;
-    const struct coordinator_frame_report *report; /* merge_ms is left to the owner: there is no clock here */
+    const struct coordinator_frame_report
+        *report; /* merge_ms is left to the owner: there is no clock here */
 };
 /* Take the next action; false when there is nothing to do until the next event. */
 bool coordinator_core_next(struct coordinator_core *core, struct coordinator_action *action);
@@ -98,6 +99,7 @@ bool coordinator_core_next(struct coordinator_core *core, struct coordinator_act
 /* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until close. */
 void coordinator_core_worker(const struct coordinator_core *core, int worker,
                              struct coordinator_run_worker *out);
-uint32_t coordinator_core_tiles(const struct coordinator_core *core); /* of the last plan; 0 before it */
+uint32_t
+coordinator_core_tiles(const struct coordinator_core *core); /* of the last plan; 0 before it */
 
 #endif

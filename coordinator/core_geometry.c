@@ -48,7 +48,8 @@ void core_geometry_replan(struct coordinator_core *core)
         }
     }
     if (able > 0 && g->tiles->count > 0 &&
-        partition_plan_open(&g->pyramid, g->tiles, NULL, 0, speeds, NULL, workers, &plan) == PROTO_OK)
+        partition_plan_open(&g->pyramid, g->tiles, NULL, 0, speeds, NULL, workers, &plan) ==
+            PROTO_OK)
         g->shares = core_shares_new(plan);
     free(speeds);
 }
@@ -102,7 +103,8 @@ static int slots_fit(struct coordinator_core *core)
         slot->tiles = calloc(g->tiles->count ? g->tiles->count : 1, 1);
         if (!slot->tiles)
             return PROTO_NO_MEMORY;
-        int status = partition_merge_open(&g->pyramid, s->model, g->tiles, s->threshold, &slot->merge);
+        int status =
+            partition_merge_open(&g->pyramid, s->model, g->tiles, s->threshold, &slot->merge);
         if (status)
             return status;
     }

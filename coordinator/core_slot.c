@@ -165,8 +165,8 @@ static bool round_add(struct coordinator_core *core, struct core_slot *slot, con
     }
     if (able && round && of) {
         busy_fill(core, speeds + workers);
-        if (partition_plan_open(&g->pyramid, g->tiles, ids, count, speeds, speeds + workers, workers,
-                                &plan) == PROTO_OK)
+        if (partition_plan_open(&g->pyramid, g->tiles, ids, count, speeds, speeds + workers,
+                                workers, &plan) == PROTO_OK)
             round->shares = core_shares_new(plan);
     }
     free(speeds);

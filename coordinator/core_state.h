@@ -24,7 +24,7 @@ struct core_worker {
     int32_t stop_status;
     uint32_t plan; /* number of the last plan it was READY for */
     uint64_t heard_us;
-    int32_t strikes;   /* failed RESULTs in a row */
+    int32_t strikes;    /* failed RESULTs in a row */
     double macs_per_us; /* measured, smoothed; 0: not yet */
     uint64_t memory_bytes;
     char host[64], device[64], kernels[512];
@@ -41,10 +41,10 @@ struct core_geometry {
     uint32_t number; /* of the PLAN */
     struct partition_pyramid pyramid;
     struct partition_tiles *tiles;
-    struct core_shares *shares;       /* for the next frame; NULL when no worker is left */
-    struct proto_plan_tile *wire;     /* the tile set as PLAN carries it */
-    uint64_t frame_bytes_max;         /* of any FRAME, whichever tiles it names */
-    struct proto_survivor *scratch;   /* survivors of new tiles among repeated ones */
+    struct core_shares *shares;     /* for the next frame; NULL when no worker is left */
+    struct proto_plan_tile *wire;   /* the tile set as PLAN carries it */
+    uint64_t frame_bytes_max;       /* of any FRAME, whichever tiles it names */
+    struct proto_survivor *scratch; /* survivors of new tiles among repeated ones */
     uint32_t survivors_max;
     uint8_t *mark; /* one per tile; zero between uses */
 };
@@ -95,8 +95,8 @@ struct coordinator_core {
     struct core_worker *workers;
     bool kernels_warned;
     struct core_geometry *geometry;
-    uint32_t plans; /* made so far */
-    bool assembling;      /* a new geometry's READYs are awaited */
+    uint32_t plans;         /* made so far */
+    bool assembling;        /* a new geometry's READYs are awaited */
     uint64_t assembling_us; /* since when */
     struct core_slot *slots;
     int32_t *order; /* ring: slots in order of arrival */
@@ -104,7 +104,7 @@ struct coordinator_core {
     int32_t running;
     bool ever_joined; /* some worker */
     bool ended, stops_said, done_said;
-    int32_t status; /* of the whole run, for DONE */
+    int32_t status;                 /* of the whole run, for DONE */
     struct proto_plan plan_message; /* of the last action */
     struct proto_frame frame_message;
 };

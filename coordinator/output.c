@@ -67,9 +67,9 @@ int coordinator_output_flush(struct coordinator_output *output)
 {
     if (output->status != PROTO_OK)
         return output->status;
-    errno = 0;
-    if (fflush(output->file) != 0 || ferror(output->file))
-        /* errno is 0 when an earlier write failed and the buffer is already gone. */
+    /* Where an earlier write failed its buffer is gone, and errno is all that tells why. */
+    bool failed = ferror(output->file) != 0;
+    if (failed || fflush(output->file) != 0)
         return fail_with(output, "can't write", errno ? errno : EIO);
     return PROTO_OK;
 }

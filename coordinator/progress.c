@@ -31,8 +31,8 @@ static void show(const struct progress *progress, double now)
     fprintf(progress->out, "\r\033[Kframe %llu", (unsigned long long)progress->frames);
     if (progress->total >= 0)
         fprintf(progress->out, " of %lld", (long long)progress->total);
-    fprintf(progress->out, ", %llu persons, %.2f frames/s",
-            (unsigned long long)progress->persons, s > 0 ? (double)progress->frames / s : 0.0);
+    fprintf(progress->out, ", %llu persons, %.2f frames/s", (unsigned long long)progress->persons,
+            s > 0 ? (double)progress->frames / s : 0.0);
     fflush(progress->out);
 }
 

@@ -16,9 +16,9 @@
 #include "proto/status.h"
 
 enum {
-    ARENA_BYTES = 16 << 20,   /* the largest RESULT decodes to less; pages are touched as needed */
+    ARENA_BYTES = 16 << 20, /* the largest RESULT decodes to less; pages are touched as needed */
     STOP_BYTES = 256,
-    GOODBYE_MS = 10000,       /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_MS = 10000, /* a worker may have a frame in hand when it is told to stop */
 };
 
 /* A frame's pixels, from reading to RELEASE. */
@@ -233,8 +233,8 @@ static void post(struct coordinator_shell *shell, int worker, const struct proto
     const struct proto_frame *frame = &message->frame;
     size_t bytes;
     struct parcel *parcel = parcel_take(shell, need);
-    int status = parcel ? proto_codec_encode(message, parcel->data, parcel->cap, &bytes)
-                        : PROTO_NO_MEMORY;
+    int status =
+        parcel ? proto_codec_encode(message, parcel->data, parcel->cap, &bytes) : PROTO_NO_MEMORY;
     if (!status) {
         parcel->kind = message->kind;
         parcel->worker = worker;
@@ -373,7 +373,8 @@ static void arm_deadline(struct coordinator_shell *shell)
     if (at_us == UINT64_MAX)
         uv_timer_stop(&shell->deadline);
     else
-        uv_timer_start(&shell->deadline, on_deadline, at_us > now ? (at_us - now) / 1000 + 1 : 0, 0);
+        uv_timer_start(&shell->deadline, on_deadline, at_us > now ? (at_us - now) / 1000 + 1 : 0,
+                       0);
 }
 
 /* After every event: do what the core wants done. */
@@ -430,7 +431,8 @@ static void on_received(struct coordinator_shell *shell, const struct proto_link
     proto_arena_reset(&shell->arena);
     int status = proto_codec_decode(event->data, event->len_bytes, &shell->arena, &message);
     if (status) /* the codec said what is wrong; whatever it was, its tiles must go to others */
-        coordinator_core_lost(shell->core, event->peer - 1, "it sent a malformed message", now_us());
+        coordinator_core_lost(shell->core, event->peer - 1, "it sent a malformed message",
+                              now_us());
     else
         on_message(shell, event->peer - 1, &message);
     proto_link_release(shell->settings.link, event);
@@ -444,7 +446,8 @@ static void on_sent(struct coordinator_shell *shell, const struct proto_link_eve
     if (event->status)
         coordinator_core_lost(shell->core, parcel->worker, "a message did not reach it", now_us());
     else if (parcel->kind == PROTO_MESSAGE_FRAME)
-        coordinator_core_sent(shell->core, parcel->worker, parcel->seq, parcel->assignment, now_us());
+        coordinator_core_sent(shell->core, parcel->worker, parcel->seq, parcel->assignment,
+                              now_us());
 }
 
 static void on_event(void *arg, const struct proto_link_event *event)

@@ -40,8 +40,7 @@ struct sink_picture {
 
 static int write_picture(struct picture *picture)
 {
-    int status =
-        coordinator_draw_detections(&picture->image, picture->detections, picture->count);
+    int status = coordinator_draw_detections(&picture->image, picture->detections, picture->count);
     if (status != PROTO_OK) {
         proto_log_error("coordinator", "%s: %s", picture->path, proto_status_text(status));
         return status;

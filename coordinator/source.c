@@ -24,7 +24,7 @@ struct source_kind {
     const char *what;
     bool (*takes)(const char *input);
     int (*open)(struct coordinator_source *source, const char *input);
-    bool (*name)(struct coordinator_source *source, uint64_t index, char path[PATH_BYTES]);
+    bool (*name)(const struct coordinator_source *source, uint64_t index, char path[PATH_BYTES]);
 };
 
 struct coordinator_source {
@@ -126,7 +126,8 @@ static int directory_open(struct coordinator_source *source, const char *input)
     return PROTO_OK;
 }
 
-static bool directory_name(struct coordinator_source *source, uint64_t index, char path[PATH_BYTES])
+static bool directory_name(const struct coordinator_source *source, uint64_t index,
+                           char path[PATH_BYTES])
 {
     if (index >= source->file_count)
         return false;
@@ -173,7 +174,8 @@ static int sequence_open(struct coordinator_source *source, const char *input)
     return PROTO_OK;
 }
 
-static bool sequence_name(struct coordinator_source *source, uint64_t index, char path[PATH_BYTES])
+static bool sequence_name(const struct coordinator_source *source, uint64_t index,
+                          char path[PATH_BYTES])
 {
     return coordinator_pattern_format(&source->pattern, source->first + index, path, PATH_BYTES) &&
            is_file(path);
@@ -194,7 +196,8 @@ static int picture_open(struct coordinator_source *source, const char *input)
     return PROTO_OK;
 }
 
-static bool picture_name(struct coordinator_source *source, uint64_t index, char path[PATH_BYTES])
+static bool picture_name(const struct coordinator_source *source, uint64_t index,
+                         char path[PATH_BYTES])
 {
     snprintf(path, PATH_BYTES, "%s", source->input);
     return index == 0;
@@ -295,6 +298,19 @@ int coordinator_source_next(struct coordinator_source *source, struct coordinato
     clock_gettime(CLOCK_MONOTONIC, &end);
     frame->capture_ms = ms_between(&begin, &end);
     return status;
+}
+
+bool coordinator_source_reads_from(const struct coordinator_source *source, const char *dir)
+{
+    char path[PATH_BYTES];
+    struct stat a, b;
+    if (!source->kind->name(source, source->seq, path))
+        return false;
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0';
+    return stat(slash ? path : ".", &a) == 0 && stat(dir, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
 int64_t coordinator_source_count(const struct coordinator_source *source)

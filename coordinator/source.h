@@ -4,6 +4,7 @@
 #ifndef COORDINATOR_SOURCE_H
 #define COORDINATOR_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "coordinator/image.h"
@@ -40,6 +41,9 @@ void coordinator_source_close(struct coordinator_source *source); /* NULL is fin
  * Returns PROTO_OK; PROTO_END; any other code: this frame is broken, it has seq, source, stamp_ns and error,
  * it is to be reported as such, and the next call goes on with the next frame. Does not log. */
 int coordinator_source_next(struct coordinator_source *source, struct coordinator_frame *frame);
+
+/* Is the next frame read from this directory? Results must not go there: they would overwrite it. */
+bool coordinator_source_reads_from(const struct coordinator_source *source, const char *dir);
 
 /* Frames there will be in all; -1 when not known. */
 int64_t coordinator_source_count(const struct coordinator_source *source);

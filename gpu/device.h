@@ -32,10 +32,10 @@ struct gpu_settings {
 
 /* One device implementation: a const table, one exported symbol each (gpu_ref_backend, ...). */
 struct gpu_backend {
-    const char *name;  /* "cpu" */
-    const char *what;  /* for --help */
-    unsigned precisions;              /* bit p set: enum gpu_precision p is implemented */
-    enum gpu_precision usual;         /* taken when the spec names none */
+    const char *name;         /* "cpu" */
+    const char *what;         /* for --help */
+    unsigned precisions;      /* bit p set: enum gpu_precision p is implemented */
+    enum gpu_precision usual; /* taken when the spec names none */
     /* argument: the text between ':' and ',' of the spec ("0" in "cuda:0,f16"), or NULL.
      * precision: one of `precisions`; the machine may still refuse it (PROTO_UNSUPPORTED). */
     int (*open)(const char *argument, enum gpu_precision precision,

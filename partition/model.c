@@ -2,7 +2,6 @@
 #include "partition/model.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +16,7 @@
 
 #define AREA "partition"
 
-enum {
-    PATH_BYTES = 4096,
-    BORDER_MAX = 4096,
-};
+enum { PATH_BYTES = 4096 };
 
 struct loader {
     struct partition_model *model;
@@ -50,37 +46,15 @@ static int hash_file(void *arg, const char *path)
     return status;
 }
 
-static bool positive(double x)
-{
-    return isfinite(x) && x > 0;
-}
-
+/* The config's own checks keep its values in range. */
 static int copy_settings(struct loader *loader)
 {
     const struct proto_config_model *config = loader->config;
     struct partition_model *model = loader->model;
     const int points_max = sizeof(model->operating_points) / sizeof(model->operating_points[0]);
-    if (config->levels < 1 || config->levels > PROTO_LEVELS_MAX || config->nets_count < 1 ||
-        config->nets_count > PROTO_NETS_MAX || config->operating_points_count < 0 ||
-        config->operating_points_count > points_max) {
-        proto_log_error(AREA,
-                        "%s: %d levels, %d nets, %d operating points; at most %d, %d and %d are "
-                        "supported",
-                        loader->yaml, config->levels, config->nets_count,
-                        config->operating_points_count, PROTO_LEVELS_MAX, PROTO_NETS_MAX,
-                        points_max);
-        return PROTO_INVALID;
-    }
-    if (!positive(config->first_person_px) || !positive(config->per_octave) ||
-        !positive(config->aspect) || !(config->pad_below >= 0 && config->pad_below <= 16) ||
-        !(config->overlap >= 0 && config->overlap <= 1) || !isfinite(config->threshold) ||
-        !isfinite(config->candidate_threshold)) {
-        proto_log_error(AREA,
-                        "%s: a value is out of range: first_person_px %g, per_octave %g, aspect %g "
-                        "(positive), pad_below %g (0 to 16), overlap %g (0 to 1), thresholds %g %g",
-                        loader->yaml, config->first_person_px, config->per_octave, config->aspect,
-                        config->pad_below, config->overlap, config->threshold,
-                        config->candidate_threshold);
+    if (config->operating_points_count > points_max) {
+        proto_log_error(AREA, "%s: %d operating points; at most %d are supported", loader->yaml,
+                        config->operating_points_count, points_max);
         return PROTO_INVALID;
     }
     snprintf(model->name, sizeof(model->name), "%s", config->name);
@@ -101,44 +75,10 @@ static int copy_settings(struct loader *loader)
     return PROTO_OK;
 }
 
-static int check_levels(const struct loader *loader)
-{
-    const struct proto_config_model *config = loader->config;
-    int served[PROTO_LEVELS_MAX] = {0};
-    for (int i = 0; i < config->nets_count; i++) {
-        const struct proto_config_net *net = &config->nets[i];
-        if (net->first_level < 0 || net->last_level < net->first_level ||
-            net->last_level >= config->levels) {
-            proto_log_error(AREA, "%s: net '%s' serves levels %d to %d of 0 to %d", loader->yaml,
-                            net->name, net->first_level, net->last_level, config->levels - 1);
-            return PROTO_INVALID;
-        }
-        for (int k = net->first_level; k <= net->last_level; k++)
-            served[k]++;
-    }
-    for (int k = 0; k < config->levels; k++)
-        if (served[k] != 1) {
-            proto_log_error(AREA, "%s: level %d is served by %d nets, it must be one", loader->yaml,
-                            k, served[k]);
-            return PROTO_INVALID;
-        }
-    return PROTO_OK;
-}
-
 static int load_net(struct loader *loader, const struct proto_config_net *config,
                     struct partition_net *net)
 {
     char path[PATH_BYTES];
-    if (!positive(config->person_px) || config->border_rows < 0 || config->border_cols < 0 ||
-        config->border_rows > BORDER_MAX || config->border_cols > BORDER_MAX ||
-        !isfinite(config->scale) || !isfinite(config->offset)) {
-        proto_log_error(AREA,
-                        "%s: net '%s': person_px %g (positive), border %d x %d (0 to %d), scale %g "
-                        "and offset %g (finite)",
-                        loader->yaml, config->name, config->person_px, config->border_rows,
-                        config->border_cols, BORDER_MAX, config->scale, config->offset);
-        return PROTO_INVALID;
-    }
     snprintf(net->name, sizeof(net->name), "%s", config->name);
     net->first_level = config->first_level;
     net->last_level = config->last_level;
@@ -202,8 +142,6 @@ int partition_model_open(const char *dir, struct partition_model **out)
     SHA256Init(&loader.sha);
     if (status == PROTO_OK)
         status = copy_settings(&loader);
-    if (status == PROTO_OK)
-        status = check_levels(&loader);
     if (status == PROTO_OK)
         status = hash_file(&loader, loader.yaml);
     if (status == PROTO_OK)

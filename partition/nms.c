@@ -68,6 +68,8 @@ void partition_nms_mean_init(struct partition_nms_mean *mean,
                                         .y = level->y0 + peak->row * level->step_y,
                                         .height = level->height,
                                         .log_height = level->log_height,
+                                        .per_x = 1 / (level->height * PARTITION_NMS_REACH_X),
+                                        .per_y = 1 / (level->height * PARTITION_NMS_REACH_Y),
                                         .candidate_threshold = (double)candidate_threshold};
 }
 
@@ -77,13 +79,14 @@ void partition_nms_mean_add(struct partition_nms_mean *mean,
 {
     const double x = level->x0 + peak->col * level->step_x;
     const double y = level->y0 + peak->row * level->step_y;
-    const double dx = (x - mean->x) / (mean->height * PARTITION_NMS_REACH_X);
-    const double dy = (y - mean->y) / (mean->height * PARTITION_NMS_REACH_Y);
-    const double ds = (level->log_height - mean->log_height) / PARTITION_NMS_REACH_SCALE;
+    const double dx = (x - mean->x) * mean->per_x;
+    const double dy = (y - mean->y) * mean->per_y;
+    const double ds = (level->log_height - mean->log_height) * (1 / PARTITION_NMS_REACH_SCALE);
     const double nearness = 1 - (dx * dx + dy * dy + ds * ds);
     if (nearness <= 0)
         return;
-    const double weight = fmax(0, (double)peak->score - mean->candidate_threshold) * nearness;
+    const double above = (double)peak->score - mean->candidate_threshold;
+    const double weight = above > 0 ? above * nearness : 0;
     mean->weight += weight;
     mean->sum_x += weight * x;
     mean->sum_y += weight * y;
@@ -107,15 +110,28 @@ struct partition_person partition_nms_mean_person(const struct partition_nms_mea
     return person;
 }
 
+/* fmin and fmax are calls, and this runs for every pair of persons. */
+static double lower(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double higher(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 double partition_nms_overlap(enum proto_overlap_measure measure, const struct partition_person *a,
                              const struct partition_person *b)
 {
-    const double w = fmin(a->x + a->w, b->x + b->w) - fmax(a->x, b->x);
-    const double h = fmin(a->y + a->h, b->y + b->h) - fmax(a->y, b->y);
-    if (!(w > 0) || !(h > 0))
+    const double w = lower(a->x + a->w, b->x + b->w) - higher(a->x, b->x);
+    if (!(w > 0))
+        return 0;
+    const double h = lower(a->y + a->h, b->y + b->h) - higher(a->y, b->y);
+    if (!(h > 0))
         return 0;
     const double area_a = a->w * a->h, area_b = b->w * b->h, both = w * h;
-    return both / (measure == PROTO_OVERLAP_MIN ? fmin(area_a, area_b) : area_a + area_b - both);
+    return both / (measure == PROTO_OVERLAP_MIN ? lower(area_a, area_b) : area_a + area_b - both);
 }
 
 int partition_nms_rank(const struct partition_person *a, const struct partition_person *b)

@@ -67,6 +67,7 @@ void partition_nms_map(const struct partition_nms_level *from, const struct part
 struct partition_nms_mean {
     struct partition_peak peak;
     double x, y, height, log_height; /* of the peak */
+    double per_x, per_y;             /* 1 / reach */
     double candidate_threshold;
     double weight, sum_x, sum_y, sum_log_height;
 };

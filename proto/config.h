@@ -40,26 +40,31 @@ struct proto_config_model {
     struct proto_config_net *nets;
 };
 
-/* path: the YAML file. Returns PROTO_OK, PROTO_IO, PROTO_FORMAT or PROTO_INVALID. */
+/* path: the YAML file. Every level is served by exactly one net, and all values are in range.
+ * Returns PROTO_OK, PROTO_IO, PROTO_LIMIT (over 1 MiB), PROTO_FORMAT (not YAML, unknown or missing key,
+ * wrong type), PROTO_INVALID (a value out of range) or PROTO_NO_MEMORY; *out is NULL then. */
 int proto_config_model_load(const char *path, struct proto_config_model **out);
 void proto_config_model_free(struct proto_config_model *model);
 
 /* detect's --config FILE: the options of `muster detect` as a file (configs/detect.yaml shows all).
- * A key that is absent leaves the field as it was. */
+ * A key that is absent leaves the field as it was. The strings are NULL or from malloc: loading frees
+ * the one it replaces. */
 struct proto_config_detect {
-    char *model;    /* model folder */
-    char *device;   /* "cpu,f32" */
-    int32_t threads; /* 0: one under mpirun, otherwise one per core */
-    int32_t depth;  /* frames in flight */
+    char *model;                  /* model folder */
+    char *device;                 /* "cpu,f32" */
+    int32_t threads;              /* 0: one under mpirun, otherwise one per core */
+    int32_t depth;                /* frames in flight */
     int32_t tile_rows, tile_cols; /* largest tile, cells; 0: no limit */
-    double threshold; /* NAN: the model's */
-    double beat_ms;   /* "100ms" */
+    double threshold;             /* NAN: the model's */
+    double beat_ms;               /* "100ms" */
 };
+/* Returns as proto_config_model_load; the config is untouched unless PROTO_OK. */
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);
 void proto_config_detect_free(struct proto_config_detect *config);
 
-/* "100ms", "2s", "40W", "75%", "1Gbit/s", "640px" -> number in the base unit given by `unit`
- * ("ms", "W", "%", "Mbit/s", "px", ...). A missing or wrong unit is PROTO_INVALID. */
+/* "100ms", "2s", "40W", "75%", "1Gbit/s", "640px" -> number in the unit named by `unit`
+ * ("ms", "W", "%", "Mbit/s", "px", ...; quantity.c lists all). Returns PROTO_OK, or PROTO_INVALID if
+ * the unit is missing or of another kind; does not log, since only the caller knows the key. */
 int proto_config_quantity(const char *text, const char *unit, double *out);
 
 #endif

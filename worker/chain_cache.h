@@ -13,7 +13,7 @@ struct worker_chain_entry {
     struct gpu_net *net;
     int32_t h, w;
     struct gpu_chain *chain;
-    uint64_t plan;     /* last plan that used it */
+    uint64_t plan; /* last plan that used it */
 };
 
 struct worker_chain_cache {

@@ -1,11 +1,13 @@
 /* Tiles -> operators -> survivors; see exec.h. */
 #include "worker/exec.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "partition/merge.h"
 #include "partition/pyramid.h"
 #include "partition/tile.h"
 #include "proto/log.h"
@@ -15,8 +17,8 @@
 /* A tile of the plan, made ready for gpu calls as far as that is possible before a frame. */
 struct exec_tile {
     struct gpu_net *net;
-    struct gpu_chain *chain; /* NULL until made ready */
-    struct proto_band band;  /* base rows it needs */
+    struct gpu_chain *chain;        /* NULL until made ready */
+    struct proto_band band;         /* base rows it needs */
     struct proto_sampling sampling; /* but for where the band lies */
     struct proto_tile_area area;
     uint32_t survivor_first, survivor_cap; /* its part of exec->survivors */
@@ -119,21 +121,6 @@ const char *worker_exec_kernels(const struct worker_exec *exec)
     return gpu_device_kernels(exec->device);
 }
 
-/* Most survivors a tile can have. Of 4 x 2 cells at most one is a peak, since each is in the window of
- * the others; near a cut edge every cell may be sent. */
-static uint32_t survivors_max(const struct proto_tile_area *area)
-{
-    enum { ROWS = PROTO_NMS_REACH_ROWS + 1, COLS = PROTO_NMS_REACH_COLS + 1 };
-    uint64_t rows = (uint64_t)area->rows, cols = (uint64_t)area->cols;
-    uint64_t most = (rows + ROWS - 1) / ROWS * ((cols + COLS - 1) / COLS);
-    bool cut_rows = area->rows < area->level_rows, cut_cols = area->cols < area->level_cols;
-    if (cut_rows)
-        most += 2 * PROTO_NMS_REACH_ROWS * cols;
-    if (cut_cols)
-        most += 2 * PROTO_NMS_REACH_COLS * rows;
-    return (uint32_t)(most < rows * cols ? most : rows * cols);
-}
-
 static bool tile_fits(const struct proto_plan_tile *t, const struct partition_pyramid *pyramid)
 {
     if (t->level >= (uint32_t)pyramid->level_count || t->rows < 1 || t->cols < 1)
@@ -163,7 +150,7 @@ static int tile_init(struct worker_exec *exec, uint32_t id, const struct proto_p
     t->band = partition_pyramid_band(pyramid, exec->model, level, tile.cells.y, tile.cells.h);
     partition_pyramid_sampling(pyramid, exec->model, level, &tile.cells, &t->sampling);
     t->area = partition_tile_area(pyramid, &tile);
-    t->survivor_cap = survivors_max(&t->area);
+    t->survivor_cap = partition_merge_survivors_max(pyramid, &tile);
     return PROTO_OK;
 }
 
@@ -202,8 +189,8 @@ static int tile_make_ready(struct worker_exec *exec, struct exec_tile *tile)
                         proto_status_text(status));
     if (tile->chain->rows != tile->area.rows || tile->chain->cols != tile->area.cols)
         return complain(exec, PROTO_MISMATCH, "tile %u: the net gives %d x %d cells, not %d x %d",
-                        tile->area.tile, tile->chain->rows, tile->chain->cols,
-                        (int)tile->area.rows, (int)tile->area.cols);
+                        tile->area.tile, tile->chain->rows, tile->chain->cols, (int)tile->area.rows,
+                        (int)tile->area.cols);
     return PROTO_OK;
 }
 
@@ -313,6 +300,7 @@ static uint32_t survivors_join(struct worker_exec *exec)
         const struct exec_tile *tile = &exec->tiles[id];
         if (tile->frame != exec->frame)
             continue;
+        assert(tile->survivor_count <= tile->survivor_cap); /* the NMS rule allows no more */
         memmove(&exec->survivors[total], &exec->survivors[tile->survivor_first],
                 tile->survivor_count * sizeof *exec->survivors);
         total += tile->survivor_count;

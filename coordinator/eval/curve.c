@@ -135,9 +135,8 @@ int eval_curve_points(const struct eval_match *match, struct eval_point **points
     for (uint32_t at = 0; at < match->hit_count;) {
         double score = match->hits[at].score;
         at = add_group(match, NULL, at, &sums);
-        (*points)[(*count)++] =
-            (struct eval_point){score, sums.alarms / sums.frames,
-                                ratio(sums.persons - sums.found, sums.persons)};
+        (*points)[(*count)++] = (struct eval_point){score, sums.alarms / sums.frames,
+                                                    ratio(sums.persons - sums.found, sums.persons)};
     }
     return PROTO_OK;
 }

@@ -32,7 +32,7 @@ struct eval_detections {
 };
 
 /* Append a file's frames to *detections (zeroed before the first one). The log names file and line.
- * Returns PROTO_OK, PROTO_IO, PROTO_FORMAT, PROTO_LIMIT or PROTO_NO_MEMORY; what was read so far
+ * Returns PROTO_OK, PROTO_NOT_FOUND, PROTO_IO, PROTO_FORMAT, PROTO_LIMIT or PROTO_NO_MEMORY; what was read so far
  * stays and is freed by close. */
 int eval_detections_read(struct eval_detections *detections, const char *path);
 void eval_detections_close(struct eval_detections *detections);

@@ -17,7 +17,7 @@ struct workspace {
         struct eval_box box;
         double score;
         uint32_t detection;
-    } *candidates;
+    } * candidates;
 };
 
 static bool outside(double value, double low, double high)
@@ -120,9 +120,8 @@ static void match_frame(const struct eval_rules *rules, const struct eval_set *s
             work->taken[person] = candidate->score;
         else if (in_ignored(rules, work, frame->truth_count, &candidate->box))
             continue;
-        match->hits[match->hit_count++] =
-            (struct eval_hit){candidate->score, person >= 0 ? iou : 0, index, candidate->detection,
-                              person >= 0};
+        match->hits[match->hit_count++] = (struct eval_hit){
+            candidate->score, person >= 0 ? iou : 0, index, candidate->detection, person >= 0};
     }
     for (size_t i = 0; i < frame->truth_count; i++)
         if (!work->ignore[i])
@@ -141,7 +140,7 @@ static int compare_hits(const void *a, const void *b)
 }
 
 struct totals {
-    size_t truth, detections;         /* of all frames */
+    size_t truth, detections;           /* of all frames */
     size_t most_truth, most_detections; /* of one frame */
 };
 

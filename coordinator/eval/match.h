@@ -19,8 +19,8 @@ struct eval_rules {
     double min_visible;            /* persons hidden more are ignored; 0.65 */
     double overlap;                /* 0.5 */
     double aspect;                 /* 0.41 */
-    double margin;                 /* detections beyond the heights by this factor are dropped; 1.25 */
-    bool clip;                     /* cut all boxes at the picture's edges first; false */
+    double margin; /* detections beyond the heights by this factor are dropped; 1.25 */
+    bool clip;     /* cut all boxes at the picture's edges first; false */
 };
 void eval_rules_defaults(struct eval_rules *rules);
 

@@ -10,7 +10,7 @@ struct eval_negatives {
     size_t count, cap;
 };
 
-/* path: a directory (its files), or a text file with one name a line. Returns PROTO_OK, PROTO_IO, PROTO_FORMAT,
+/* path: a directory (its files), or a text file with one name a line. Returns PROTO_OK, PROTO_NOT_FOUND, PROTO_IO, PROTO_FORMAT,
  * PROTO_LIMIT or PROTO_NO_MEMORY; logged. Close in any case. */
 int eval_negatives_open(const char *path, struct eval_negatives *negatives);
 void eval_negatives_close(struct eval_negatives *negatives);

@@ -70,8 +70,8 @@ static void print_difference(const struct eval_report *report, FILE *out)
         if (isnan(d->value) || isnan(d->interval.low))
             fprintf(out, "-\n");
         else
-            fprintf(out, "%+.4f  [%+.4f, %+.4f]  %s\n", d->value, d->interval.low,
-                    d->interval.high, d->significant ? "significant" : "not significant");
+            fprintf(out, "%+.4f  [%+.4f, %+.4f]  %s\n", d->value, d->interval.low, d->interval.high,
+                    d->significant ? "significant" : "not significant");
     }
 }
 

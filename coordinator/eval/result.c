@@ -50,8 +50,10 @@ static int read_sizes(struct eval_set *set, const char *images)
         status = eval_picture_path(frame, images, path, sizeof(path));
         if (!status)
             status = coordinator_image_read(path, &image, reason);
-        if (status)
+        if (status) {
             proto_log_error("eval", "size of frame %s: %s", frame->name, reason);
+            status = PROTO_NOT_FOUND;
+        }
         frame->size = image.size;
     }
     coordinator_image_free(&image);

@@ -23,7 +23,7 @@ struct eval_result {
     struct eval_set *set;
     struct eval_match *match;
     double threshold;
-    double fppi_reached; /* when everything in the file counts */
+    double fppi_reached;  /* when everything in the file counts */
     uint32_t person_free; /* frames without a person that counts */
     struct eval_figures figures;
     struct eval_interval intervals[EVAL_FIGURES];

@@ -16,8 +16,8 @@ struct builder {
     const struct eval_set_settings *settings;
     struct eval_negatives negatives;
     struct eval_set *set;
-    int *line_of;  /* per frame of the truth: the line that was searched, 0: none yet */
-    size_t stray;  /* frames neither in the truth nor among the negatives */
+    int *line_of; /* per frame of the truth: the line that was searched, 0: none yet */
+    size_t stray; /* frames neither in the truth nor among the negatives */
 };
 
 static const char *base_name(const char *path)

@@ -31,13 +31,14 @@ struct eval_set {
 };
 
 struct eval_set_settings {
-    const char *frames;    /* NULL: all; a pattern with * ? [, or a prefix, of the frame's name */
-    const char *negatives; /* NULL: any frame without truth shows nobody; else a directory or a list of
+    const char *frames; /* NULL: all; a pattern with * ? [, or a prefix, of the frame's name */
+    const char
+        *negatives; /* NULL: any frame without truth shows nobody; else a directory or a list of
                               the pictures that do, and any other frame without truth is an error */
 };
 
 /* Borrows truth and detections until close. Returns PROTO_OK, PROTO_MISMATCH (logged: frames missing, listed twice,
- * or nothing left), PROTO_IO, PROTO_FORMAT or PROTO_NO_MEMORY. */
+ * or nothing left), PROTO_NOT_FOUND, PROTO_IO, PROTO_FORMAT or PROTO_NO_MEMORY. */
 int eval_set_open(const struct eval_truth *truth, const struct eval_detections *detections,
                   const struct eval_set_settings *settings, struct eval_set **out);
 void eval_set_close(struct eval_set *set);

@@ -35,7 +35,7 @@ int eval_text_open(const char *path, struct eval_text *text)
     FILE *file = fopen(path, "rb");
     if (!file) {
         proto_log_error("eval", "%s: %s", path, strerror(errno));
-        return PROTO_IO;
+        return PROTO_NOT_FOUND; /* the user named it */
     }
     int status = read_all(file, text);
     const char *why = status == PROTO_IO ? strerror(errno) : proto_status_text(status);

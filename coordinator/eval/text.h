@@ -11,7 +11,7 @@ struct eval_text {
     int line; /* number of the line taken last, from 1 */
 };
 
-/* Returns PROTO_OK, PROTO_IO, PROTO_LIMIT (over 2 GiB), PROTO_FORMAT (a zero byte), PROTO_NO_MEMORY; logged. */
+/* Returns PROTO_OK, PROTO_NOT_FOUND (cannot be opened), PROTO_IO, PROTO_LIMIT (over 2 GiB), PROTO_FORMAT (a zero byte), PROTO_NO_MEMORY; logged. */
 int eval_text_open(const char *path, struct eval_text *text);
 void eval_text_close(struct eval_text *text);
 

@@ -65,8 +65,8 @@ static int read_directory(const char *path, struct eval_truth_rows *rows)
                         count < 0 ? strerror(errno) : "no truth here (no .txt file)");
     for (int i = 0; i < count; i++) {
         char file[PATH_SIZE];
-        if (!status && snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name) >=
-                           (int)sizeof(file)) {
+        if (!status &&
+            snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name) >= (int)sizeof(file)) {
             proto_log_error("eval", "%s: the path is too long", path);
             status = PROTO_LIMIT;
         }

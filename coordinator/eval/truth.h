@@ -9,8 +9,9 @@
 
 struct eval_truth_box {
     struct eval_box box;
-    double visible; /* share of the person that is not hidden, 0..1; 1 where the file does not say */
-    bool ignore;    /* a region: neither a miss nor a false alarm */
+    double
+        visible; /* share of the person that is not hidden, 0..1; 1 where the file does not say */
+    bool ignore; /* a region: neither a miss nor a false alarm */
 };
 
 struct eval_truth_frame {
@@ -36,7 +37,7 @@ struct eval_truth {
 
 /* path: a CSV file, a `% bbGt version=3` file, or a directory of those. Boxes must be finite with
  * positive sides, labels known, and no person may be listed twice; the log names file and line.
- * Returns PROTO_OK, PROTO_IO, PROTO_FORMAT, PROTO_LIMIT or PROTO_NO_MEMORY. */
+ * Returns PROTO_OK, PROTO_NOT_FOUND, PROTO_IO, PROTO_FORMAT, PROTO_LIMIT or PROTO_NO_MEMORY. */
 int eval_truth_open(const char *path, struct eval_truth **out);
 void eval_truth_close(struct eval_truth *truth);
 

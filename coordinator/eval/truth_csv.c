@@ -79,16 +79,16 @@ static const char *parse_row(const struct header *header, char **field, struct e
     row->name = field[header->at[COLUMN_FRAME]];
     if (!*row->name)
         return "the frame has no name";
-    row->truth.box = (struct eval_box){number[COLUMN_X], number[COLUMN_Y], number[COLUMN_W],
-                                       number[COLUMN_H]};
+    row->truth.box =
+        (struct eval_box){number[COLUMN_X], number[COLUMN_Y], number[COLUMN_W], number[COLUMN_H]};
     if (!eval_box_valid(&row->truth.box))
         return "w and h must be positive and the box within 1000000 pixels";
     if (number[COLUMN_IGNORE] != 0 && number[COLUMN_IGNORE] != 1)
         return "ignore must be 0 or 1";
     if (!(number[COLUMN_VISIBLE] >= 0 && number[COLUMN_VISIBLE] <= 1))
         return "visible must be between 0 and 1";
-    int label = header->at[COLUMN_LABEL] >= 0 ? eval_truth_label(field[header->at[COLUMN_LABEL]])
-                                              : 0;
+    int label =
+        header->at[COLUMN_LABEL] >= 0 ? eval_truth_label(field[header->at[COLUMN_LABEL]]) : 0;
     if (label < 0)
         return "the label must be person, person?, people or ignore";
     row->truth.ignore = label == 1 || number[COLUMN_IGNORE] == 1;

@@ -14,22 +14,56 @@ static float part_distance(const struct scene_part *part, struct scene_vec p)
     return scene_max(d, part->cut_z - p.z);
 }
 
+/* Number of the lowest part of a set that is not empty; takes it out. */
+static int take_first(scene_parts *parts)
+{
+    int first = __builtin_ctzll(*parts);
+    *parts &= *parts - 1;
+    return first;
+}
+
 float scene_body_distance(const struct scene_body *body, scene_parts parts, struct scene_vec p,
                           int *nearest)
 {
     float joined = 1e6f, best = 1e6f;
-    for (int i = 0; parts; i++, parts >>= 1) {
-        if (!(parts & 1))
-            continue;
+    while (parts) {
+        int i = take_first(&parts);
         float d = part_distance(&body->parts[i], p);
         joined = smooth_min(joined, d, body->parts[i].blend);
-        if (d < best) {
+        if (nearest && d < best) {
             best = d;
-            if (nearest)
-                *nearest = i;
+            *nearest = i;
         }
     }
     return joined;
+}
+
+scene_parts scene_body_near(const struct scene_body *body, scene_parts parts, struct scene_vec p,
+                            float reach)
+{
+    scene_parts kept = 0;
+    while (parts) {
+        int i = take_first(&parts);
+        if (part_distance(&body->parts[i], p) < reach)
+            kept |= (scene_parts)1 << i;
+    }
+    return kept;
+}
+
+/* Parts that a ray touches or passes so closely that they may bulge out to it. */
+static scene_parts parts_on_ray(const struct scene_body *body, scene_parts parts,
+                                struct scene_vec origin, struct scene_vec ray)
+{
+    static const float bulge_m = 0.035f;
+    scene_parts kept = 0;
+    while (parts) {
+        int i = take_first(&parts);
+        struct scene_vec to = scene_sub(body->parts[i].middle, origin);
+        float along = scene_dot(to, ray), r = body->parts[i].bound + bulge_m;
+        if (scene_dot(to, to) - along * along < r * r)
+            kept |= (scene_parts)1 << i;
+    }
+    return kept;
 }
 
 bool scene_body_march(const struct scene_body *body, scene_parts parts, struct scene_vec origin,
@@ -39,6 +73,9 @@ bool scene_body_march(const struct scene_body *body, scene_parts parts, struct s
     float middle = scene_dot(to, ray);
     float gap = scene_dot(to, to) - middle * middle, r2 = body->radius * body->radius;
     if (gap > r2)
+        return false;
+    parts = parts_on_ray(body, parts, origin, ray);
+    if (!parts)
         return false;
     float half = sqrtf(r2 - gap);
     float at = scene_max(*t, middle - half);

@@ -36,19 +36,21 @@ struct scene_part {
     float blend;           /* how far it melts into the parts before it */
     float cut_z;           /* nothing of it below this height (hem of a coat) */
     enum scene_part_kind kind;
+    struct scene_vec middle; /* of a bounding sphere */
+    float bound;
 };
 
 struct scene_pose {
-    struct scene_vec at;   /* point on the floor below the hips */
-    float heading;         /* turns; 0 walks along +y, 0.25 along -x */
-    float phase;           /* of the walking cycle, turns */
-    float swing;           /* 0: stands, 1: walks */
+    struct scene_vec at; /* point on the floor below the hips */
+    float heading;       /* turns; 0 walks along +y, 0.25 along -x */
+    float phase;         /* of the walking cycle, turns */
+    float swing;         /* 0: stands, 1: walks */
 };
 
 struct scene_body {
     const struct scene_look *look; /* borrowed */
     struct scene_pose pose;
-    struct scene_vec forward, left; /* of the trunk; up is z */
+    struct scene_vec forward, left;             /* of the trunk; up is z */
     struct scene_vec chest, head, head_forward; /* head: its centre */
     int count;
     struct scene_part parts[SCENE_PARTS_MAX];
@@ -68,6 +70,9 @@ float scene_body_distance(const struct scene_body *body, scene_parts parts, stru
 /* First hit of a ray (unit direction) between *t and end; true: *t is the hit. accuracy: metres. */
 bool scene_body_march(const struct scene_body *body, scene_parts parts, struct scene_vec origin,
                       struct scene_vec ray, float end, float accuracy, float *t);
+/* Those of `parts` that come within `reach` of p: looking at these alone is a good deal faster. */
+scene_parts scene_body_near(const struct scene_body *body, scene_parts parts, struct scene_vec p,
+                            float reach);
 struct scene_vec scene_body_normal(const struct scene_body *body, scene_parts parts,
                                    struct scene_vec p, float accuracy);
 /* Outline rectangle of one part, of the whole figure; false: (partly) beside or behind the camera. */

@@ -8,7 +8,8 @@ static const float reach_m = 0.1f; /* shading looks this far around a person's s
 static bool tile_range(const struct scene_box *box, int cols, int rows, int range[4])
 {
     float tile = SCENE_TILE;
-    if (box->x1 < 0 || box->y1 < 0 || box->x0 >= tile * (float)cols || box->y0 >= tile * (float)rows)
+    if (box->x1 < 0 || box->y1 < 0 || box->x0 >= tile * (float)cols ||
+        box->y0 >= tile * (float)rows)
         return false;
     range[0] = (int)(scene_max(box->x0, 0) / tile);
     range[1] = (int)(scene_max(box->y0, 0) / tile);
@@ -18,12 +19,14 @@ static bool tile_range(const struct scene_box *box, int cols, int rows, int rang
 }
 
 /* Outline rectangle of a thing; false: wholly behind the camera. */
-static bool thing_box(const struct scene_camera *camera, const struct scene_thing *thing, struct scene_box *box)
+static bool thing_box(const struct scene_camera *camera, const struct scene_thing *thing,
+                      struct scene_box *box)
 {
     int behind = 0;
     *box = (struct scene_box){1e9f, 1e9f, -1e9f, -1e9f};
     for (int i = 0; i < 8; i++) {
-        float dx = i & 1 ? thing->half.x : -thing->half.x, dy = i & 2 ? thing->half.y : -thing->half.y;
+        float dx = i & 1 ? thing->half.x : -thing->half.x,
+              dy = i & 2 ? thing->half.y : -thing->half.y;
         struct scene_vec corner = thing->centre;
         corner.x += dx * thing->cosine - dy * thing->sine;
         corner.y += dy * thing->cosine + dx * thing->sine;
@@ -33,19 +36,22 @@ static bool thing_box(const struct scene_camera *camera, const struct scene_thin
             behind++;
             continue;
         }
-        *box = (struct scene_box){scene_min(box->x0, x), scene_min(box->y0, y), scene_max(box->x1, x), scene_max(box->y1, y)};
+        *box = (struct scene_box){scene_min(box->x0, x), scene_min(box->y0, y),
+                                  scene_max(box->x1, x), scene_max(box->y1, y)};
     }
     if (behind > 0)
         *box = (struct scene_box){-1e9f, -1e9f, 1e9f, 1e9f};
     return behind < 8;
 }
 
-static void sort_things(const struct scene_world *world, struct scene_cell *cells, int cols, int rows)
+static void sort_things(const struct scene_world *world, struct scene_cell *cells, int cols,
+                        int rows)
 {
     for (int i = 0; i < world->place->count; i++) {
         struct scene_box box;
         int range[4];
-        if (!thing_box(world->camera, &world->place->things[i], &box) || !tile_range(&box, cols, rows, range))
+        if (!thing_box(world->camera, &world->place->things[i], &box) ||
+            !tile_range(&box, cols, rows, range))
             continue;
         for (int row = range[1]; row <= range[3]; row++)
             for (int col = range[0]; col <= range[2]; col++)
@@ -53,7 +59,8 @@ static void sort_things(const struct scene_world *world, struct scene_cell *cell
     }
 }
 
-static void sort_person(const struct scene_world *world, int person, struct scene_cell *cells, int cols, int rows)
+static void sort_person(const struct scene_world *world, int person, struct scene_cell *cells,
+                        int cols, int rows)
 {
     const struct scene_body *body = &world->bodies[person];
     for (int i = 0; i < body->count; i++) {
@@ -136,7 +143,8 @@ static void meet_floor(const struct scene_world *world, struct scene_hit *hit)
     hit->touch.spot = (struct scene_spot){.u = p.x * c + p.y * s, .v = p.y * c - p.x * s};
 }
 
-static void meet_things(const struct scene_world *world, const struct scene_cell *cell, struct scene_hit *hit)
+static void meet_things(const struct scene_world *world, const struct scene_cell *cell,
+                        struct scene_hit *hit)
 {
     for (int word = 0; word < SCENE_THINGS_MAX / 64; word++) {
         uint64_t bits = cell->things[word];
@@ -153,13 +161,16 @@ static void meet_things(const struct scene_world *world, const struct scene_cell
     }
 }
 
-static void meet_persons(const struct scene_world *world, const struct scene_cell *cell, struct scene_hit *hit)
+static void meet_persons(const struct scene_world *world, const struct scene_cell *cell,
+                         struct scene_hit *hit)
 {
     float pixel = 0.3f / world->camera->fx;
     for (int i = 0; i < cell->person_count; i++) {
         const struct scene_body *body = &world->bodies[cell->person[i]];
-        float t = 0.05f, accuracy = pixel * scene_length(scene_sub(body->centre, world->camera->eye));
-        if (!scene_body_march(body, cell->parts[i], world->camera->eye, hit->ray, hit->t, scene_max(accuracy, 4e-4f), &t))
+        float t = 0.05f,
+              accuracy = pixel * scene_length(scene_sub(body->centre, world->camera->eye));
+        if (!scene_body_march(body, cell->parts[i], world->camera->eye, hit->ray, hit->t,
+                              scene_max(accuracy, 4e-4f), &t))
             continue;
         hit->t = t;
         hit->object = SCENE_PERSON + cell->person[i];
@@ -179,8 +190,8 @@ void scene_cast(const struct scene_world *world, const struct scene_cell *cell, 
     hit->point = scene_along(world->camera->eye, hit->ray, hit->t);
 }
 
-float scene_cast_things(const struct scene_world *world, const struct scene_cell *cell, struct scene_vec ray,
-                        float limit)
+float scene_cast_things(const struct scene_world *world, const struct scene_cell *cell,
+                        struct scene_vec ray, float limit)
 {
     struct scene_hit hit = {.object = SCENE_SKY, .t = limit, .ray = ray};
     meet_floor(world, &hit);

@@ -44,7 +44,7 @@ void scene_cast_all(const struct scene_world *world, struct scene_cell *cell);
 void scene_cast(const struct scene_world *world, const struct scene_cell *cell, float x, float y,
                 struct scene_hit *hit);
 /* Distance to the first thing or floor along a ray, at most limit. */
-float scene_cast_things(const struct scene_world *world, const struct scene_cell *cell, struct scene_vec ray,
-                        float limit);
+float scene_cast_things(const struct scene_world *world, const struct scene_cell *cell,
+                        struct scene_vec ray, float limit);
 
 #endif

@@ -50,7 +50,8 @@ static int join(char path[PATH_MAX_BYTES], const char *dir, const char *name)
 static bool is_ours(const char *name)
 {
     size_t digits = name[0] == 'f' ? strspn(name + 1, "0123456789") : 0;
-    return (digits >= 4 && strcmp(name + 1 + digits, ".png") == 0) || strcmp(name, "camera.yaml") == 0;
+    return (digits >= 4 && strcmp(name + 1 + digits, ".png") == 0) ||
+           strcmp(name, "camera.yaml") == 0;
 }
 
 /* Remove a former clip, or find that there is something; *empty tells. */
@@ -101,7 +102,8 @@ static int prepare_folder(const char *dir, bool force)
     }
     int status = clear_folder(dir, force, &empty);
     if (!status && !force && !empty) {
-        proto_log_error("scene", "%s: the folder is not empty (--force replaces a former clip)", dir);
+        proto_log_error("scene", "%s: the folder is not empty (--force replaces a former clip)",
+                        dir);
         return PROTO_INVALID;
     }
     return status;
@@ -118,7 +120,8 @@ static int write_camera(const struct scene *scene, const struct scene_settings *
     status = coordinator_output_open(&output, path);
     if (!status) {
         fprintf(output.file,
-                "# Camera of a rendered clip (%s, seed %llu). configs/cameras/scene.yaml explains each key.\n"
+                "# Camera of a rendered clip (%s, seed %llu). configs/cameras/scene.yaml explains "
+                "each key.\n"
                 "width: %d            # pixels\n"
                 "height: %d\n"
                 "fx: %.3f         # focal length, pixels\n"
@@ -128,13 +131,15 @@ static int write_camera(const struct scene *scene, const struct scene_settings *
                 "height_m: %.3f       # of the lens above the floor\n"
                 "pitch_deg: %.3f      # down is positive\n"
                 "roll_deg: %.3f       # clockwise, seen from behind the camera, is positive\n"
-                "body_min_m: 1.40      # shortest and tallest person, soles to top of head, in any pose\n"
+                "body_min_m: 1.40      # shortest and tallest person, soles to top of head, in any "
+                "pose\n"
                 "body_max_m: 2.00\n"
                 "distance_min_m: %.2f  # of persons, along the floor\n"
                 "distance_max_m: %.2f\n",
-                scene_place_of(scene), (unsigned long long)s->seed, camera->size.w, camera->size.h, (double)camera->fx,
-                (double)camera->fy, (double)camera->cx, (double)camera->cy, s->camera_height_m, s->pitch_deg,
-                s->roll_deg, s->min_distance_m - 0.1, s->max_distance_m + 0.1);
+                scene_place_of(scene), (unsigned long long)s->seed, camera->size.w, camera->size.h,
+                (double)camera->fx, (double)camera->fy, (double)camera->cx, (double)camera->cy,
+                s->camera_height_m, s->pitch_deg, s->roll_deg, s->min_distance_m - 0.1,
+                s->max_distance_m + 0.1);
         status = coordinator_output_finish(&output);
     }
     coordinator_output_close(&output);
@@ -159,7 +164,8 @@ static int write_truth(const struct rows *rows, const char *dir)
     return status;
 }
 
-static int write_frame(struct scene *scene, int n, const char *dir, struct coordinator_image *image, struct rows *rows)
+static int write_frame(struct scene *scene, int n, const char *dir, struct coordinator_image *image,
+                       struct rows *rows)
 {
     char path[PATH_MAX_BYTES], name[32], row[ROW_MAX_BYTES];
     struct scene_truth truths[SCENE_PERSONS_MAX];
@@ -171,8 +177,8 @@ static int write_frame(struct scene *scene, int n, const char *dir, struct coord
         status = coordinator_image_write(path, image);
     for (int i = 0; !status && i < count; i++) {
         const struct scene_truth *t = &truths[i];
-        snprintf(row, sizeof(row), "%s,%.1f,%.1f,%.1f,%.1f,person,%d,%.2f\n", name, (double)t->x, (double)t->y,
-                 (double)t->w, (double)t->h, t->ignore, (double)t->distance_m);
+        snprintf(row, sizeof(row), "%s,%.1f,%.1f,%.1f,%.1f,person,%d,%.2f\n", name, (double)t->x,
+                 (double)t->y, (double)t->w, (double)t->h, t->ignore, (double)t->distance_m);
         status = rows_add(rows, row);
     }
     return status;
@@ -199,7 +205,8 @@ int scene_write(const struct scene_settings *settings, const char *dir, bool for
     if (!status)
         status = write_truth(&rows, dir);
     if (status == PROTO_NO_MEMORY)
-        proto_log_error("scene", "out of memory for frames of %d x %d", settings->size.w, settings->size.h);
+        proto_log_error("scene", "out of memory for frames of %d x %d", settings->size.w,
+                        settings->size.h);
     free(rows.text);
     coordinator_image_free(&image);
     scene_close(scene);

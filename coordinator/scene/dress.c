@@ -15,7 +15,8 @@ static struct spot locate(const struct scene_body *body, const struct scene_part
     return (struct spot){scene_dot(d, body->left), scene_dot(d, body->forward), d.z, along};
 }
 
-static struct scene_vec pattern(const struct scene_look *look, const struct spot *s, float footprint)
+static struct scene_vec pattern(const struct scene_look *look, const struct spot *s,
+                                float footprint)
 {
     float period = look->pattern_m, around = s->left + s->forward * 0.7f, cover = 0;
     float chest = 0.72f * look->height_m;
@@ -42,37 +43,45 @@ static struct scene_vec pattern(const struct scene_look *look, const struct spot
     return scene_blend(look->shirt, look->accent, cover);
 }
 
-/* Front of the trunk: open jackets show what is under them, shirts a row of buttons, all a collar. */
-static struct scene_vec trunk_colour(const struct scene_look *look, const struct spot *s, float footprint)
+/* Straps of bags over the trunk. */
+static struct scene_vec add_straps(const struct scene_look *look, const struct spot *s,
+                                   float footprint, struct scene_vec colour)
+{
+    float cover = 0, h = look->height_m;
+    if (look->bag == SCENE_BAG_SHOULDER && s->up > 0.55f * h)
+        cover = scene_span(s->left - (s->up - 0.68f * h) * 0.75f, -0.018f, 0.018f, footprint);
+    else if (look->bag == SCENE_BAG_BACKPACK && s->forward > -0.05f && s->up > 0.62f * h)
+        cover =
+            scene_span((s->left > 0 ? s->left : -s->left) - 0.052f * h, -0.02f, 0.02f, footprint);
+    return scene_blend(colour, look->bag_colour, cover);
+}
+
+/* Front of the trunk: open jackets show what is under them, closed ones a row of buttons, all a collar. */
+static struct scene_vec top_colour(const struct scene_look *look, const struct spot *s,
+                                   float footprint)
 {
     struct scene_vec colour = pattern(look, s, footprint);
-    float h = look->height_m, collar = 0.83f * h;
+    float h = look->height_m;
     bool outer = look->top == SCENE_TOP_JACKET || look->top == SCENE_TOP_COAT;
-    float v_neck = s->forward > 0 ? s->up - collar + (outer ? 0.2f : 0.06f) * h : -1;
-    float open = outer && (look->seed & 1) && s->forward > 0 ? 0.035f : 0;
-    float half = scene_max(open, 0.4f * v_neck);
-    if (half > 0) {
-        float cover = scene_span(s->left, -half, half, footprint);
-        struct scene_vec inside = outer ? look->under : look->skin;
-        colour = scene_blend(colour, inside, cover);
+    bool open = outer && (look->seed & 1);
+    if (s->forward > 0) {
+        float neck = s->up - (outer ? 0.68f : 0.775f) * h;
+        float half = scene_max(open ? 0.03f : 0, (outer ? 0.32f : 0.8f) * neck);
+        if (half > 0)
+            colour = scene_blend(colour, outer ? look->under : look->skin,
+                                 scene_span(s->left, -half, half, footprint));
+        else if (look->top != SCENE_TOP_TSHIRT)
+            colour =
+                scene_scale(colour, 1 - 0.5f * scene_span(s->left, -0.006f, 0.006f, footprint));
     }
-    if (s->forward > 0 && !open && look->top != SCENE_TOP_TSHIRT)
-        colour = scene_scale(colour, 1 - 0.5f * scene_span(s->left, -0.006f, 0.006f, footprint));
-    if (look->bag == SCENE_BAG_SHOULDER) {
-        float strap = s->left - (s->up - 0.66f * h) * 0.75f;
-        colour = scene_blend(colour, look->bag_colour, scene_span(strap, -0.018f, 0.018f, footprint));
-    } else if (look->bag == SCENE_BAG_BACKPACK && s->forward > -0.05f) {
-        float strap = s->left > 0 ? s->left : -s->left;
-        strap -= 0.052f * h;
-        colour = scene_blend(colour, look->bag_colour, scene_span(strap, -0.02f, 0.02f, footprint));
-    }
-    return colour;
+    return add_straps(look, s, footprint, colour);
 }
 
 static struct scene_vec trouser_colour(const struct scene_look *look, const struct spot *s)
 {
     /* Worn cloth is lighter on the thighs and darker below; seams run down the sides. */
-    float wear = 1 + 0.25f * scene_bump((s->up - 0.38f * look->height_m) / 0.2f) * (s->forward > 0 ? 1 : 0.3f);
+    float wear = 1 + 0.25f * scene_bump((s->up - 0.38f * look->height_m) / 0.2f) *
+                         (s->forward > 0 ? 1 : 0.3f);
     return scene_scale(look->trousers, wear);
 }
 
@@ -100,7 +109,8 @@ static struct scene_vec face_colour(const struct scene_body *body, struct scene_
 }
 
 /* Folds: noise drawn out along the limb, finer near the joints. */
-static float folds_at(const struct scene_body *body, const struct scene_part *part, const struct spot *s)
+static float folds_at(const struct scene_body *body, const struct scene_part *part,
+                      const struct spot *s)
 {
     uint32_t seed = body->look->seed + (uint32_t)part->kind * 31u + (s->left > 0 ? 7u : 0u);
     float across = s->left * 22 + s->forward * 22;
@@ -109,13 +119,25 @@ static float folds_at(const struct scene_body *body, const struct scene_part *pa
         return 1.1f * (scene_noise2(across * 0.6f, slant, seed) - 0.5f) +
                0.8f * (scene_noise2(across * 1.7f, slant * 1.8f + 3, seed + 1) - 0.5f);
     }
-    float joint = 1 + 1.2f * scene_bump((s->along - 1) / 0.4f) + 0.8f * scene_bump(s->along / 0.35f);
+    float joint =
+        1 + 1.2f * scene_bump((s->along - 1) / 0.4f) + 0.8f * scene_bump(s->along / 0.35f);
     return joint * (scene_noise2(across * 0.7f, s->up * 16, seed) - 0.5f);
 }
 
-/* Knees and elbows end sleeves and trouser legs of summer clothes. */
-static bool is_bare(const struct scene_look *look, enum scene_part_kind kind, float along)
+/* Where the upper garment ends, metres above the floor. */
+static float hem_of(const struct scene_look *look)
 {
+    static const float share[] = {[SCENE_TOP_TSHIRT] = 0.52f,
+                                  [SCENE_TOP_SHIRT] = 0.545f,
+                                  [SCENE_TOP_JACKET] = 0.485f,
+                                  [SCENE_TOP_COAT] = 0.33f};
+    return share[look->top] * look->height_m;
+}
+
+/* Knees and elbows end sleeves and trouser legs of summer clothes. */
+static bool is_bare(const struct scene_look *look, enum scene_part_kind kind, const struct spot *s)
+{
+    float along = s->along;
     switch (kind) {
     case SCENE_PART_NECK:
     case SCENE_PART_HEAD:
@@ -126,10 +148,9 @@ static bool is_bare(const struct scene_look *look, enum scene_part_kind kind, fl
     case SCENE_PART_FOREARM:
         return look->top == SCENE_TOP_TSHIRT;
     case SCENE_PART_THIGH:
-        return (look->bottom == SCENE_BOTTOM_SHORTS && along > 0.88f) ||
-               (look->bottom == SCENE_BOTTOM_SKIRT && along > 0.4f);
+        return look->bottom == SCENE_BOTTOM_SHORTS && along > 0.88f;
     case SCENE_PART_SHANK:
-        return look->bottom != SCENE_BOTTOM_TROUSERS;
+        return look->bottom != SCENE_BOTTOM_TROUSERS && s->up < hem_of(look);
     default:
         return false;
     }
@@ -142,7 +163,7 @@ void scene_dress_at(const struct scene_body *body, int index, struct scene_vec p
     const struct scene_part *part = &body->parts[index];
     struct spot s = locate(body, part, p);
     *out = (struct scene_dress){.albedo = look->skin, .folds = 0, .gloss = 0.12f};
-    if (is_bare(look, part->kind, s.along)) {
+    if (is_bare(look, part->kind, &s)) {
         if (part->kind == SCENE_PART_HEAD)
             out->albedo = face_colour(body, p);
         return;
@@ -152,7 +173,8 @@ void scene_dress_at(const struct scene_body *body, int index, struct scene_vec p
     switch (part->kind) {
     case SCENE_PART_HAIR:
         out->albedo = look->hair_colour;
-        out->folds = 1.4f * (scene_noise2(s.left * 60 + s.forward * 60, s.up * 14, look->seed) - 0.5f);
+        out->folds =
+            1.4f * (scene_noise2(s.left * 60 + s.forward * 60, s.up * 14, look->seed) - 0.5f);
         out->gloss = 0.15f;
         break;
     case SCENE_PART_FOOT:
@@ -163,27 +185,20 @@ void scene_dress_at(const struct scene_body *body, int index, struct scene_vec p
     case SCENE_PART_BAG:
         out->albedo = look->bag_colour;
         break;
-    case SCENE_PART_TRUNK:
     case SCENE_PART_UPPER_ARM:
-    case SCENE_PART_FOREARM: {
-        float hem = (look->top == SCENE_TOP_JACKET ? 0.5f : 0.545f) * look->height_m;
-        bool shirt = part->kind != SCENE_PART_TRUNK || s.up > hem;
-        out->albedo = !shirt                           ? trouser_colour(look, &s)
-                      : part->kind == SCENE_PART_TRUNK ? trunk_colour(look, &s, footprint)
-                                                       : pattern(look, &s, footprint);
-        break;
-    }
-    case SCENE_PART_SKIRT:
-        out->albedo = look->top == SCENE_TOP_COAT ? trunk_colour(look, &s, footprint) : look->trousers;
-        break;
-    case SCENE_PART_HIPS:
-        if (look->top != SCENE_TOP_TSHIRT && s.up > (look->top == SCENE_TOP_SHIRT ? 0.53f : 0.48f) * look->height_m)
-            out->albedo = pattern(look, &s, footprint);
-        else
-            out->albedo = trouser_colour(look, &s);
+    case SCENE_PART_FOREARM:
+        out->albedo = pattern(look, &s, footprint);
         break;
     default:
-        out->albedo = trouser_colour(look, &s);
+        out->albedo =
+            s.up > hem_of(look) ? top_colour(look, &s, footprint) : trouser_colour(look, &s);
         break;
     }
+    /* Weave */
+    float fine = 1 - scene_step(0.002f, 0.012f, footprint);
+    if (fine > 0)
+        out->albedo = scene_scale(
+            out->albedo,
+            1 + fine * 0.2f *
+                    (scene_noise2(s.left * 150 + s.forward * 130, s.up * 150, look->seed) - 0.5f));
 }

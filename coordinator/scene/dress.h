@@ -7,8 +7,8 @@
 
 struct scene_dress {
     struct scene_vec albedo; /* linear */
-    float folds;  /* shading of folds, about -1 .. 1; 0 for skin */
-    float gloss;  /* 0 .. 1 */
+    float folds;             /* shading of folds, about -1 .. 1; 0 for skin */
+    float gloss;             /* 0 .. 1 */
 };
 
 /* part: the part that owns p; footprint: metres per pixel. */

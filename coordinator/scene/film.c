@@ -49,7 +49,8 @@ static void blur_lens(struct scene_render *render, float blur)
                 int before = pass ? inside(y - 1, h) * w + x : y * w + inside(x - 1, w);
                 int after = pass ? inside(y + 1, h) * w + x : y * w + inside(x + 1, w);
                 struct scene_vec sides = scene_add(render->light[before], render->light[after]);
-                render->spare[y * w + x] = scene_along(scene_scale(render->light[y * w + x], 1 - 2 * blur), sides, blur);
+                render->spare[y * w + x] =
+                    scene_along(scene_scale(render->light[y * w + x], 1 - 2 * blur), sides, blur);
             }
         swap(render);
     }
@@ -58,7 +59,8 @@ static void blur_lens(struct scene_render *render, float blur)
 /* About normal, mean 0, deviation 1: four uniform bytes of a hash. */
 static float grain(uint32_t hash)
 {
-    float sum = (float)(hash & 255) + (float)(hash >> 8 & 255) + (float)(hash >> 16 & 255) + (float)(hash >> 24);
+    float sum = (float)(hash & 255) + (float)(hash >> 8 & 255) + (float)(hash >> 16 & 255) +
+                (float)(hash >> 24);
     return (sum - 510) * (1 / 147.8f);
 }
 
@@ -66,12 +68,13 @@ static uint8_t quantise(float light, float noise)
 {
     /* Bright light is compressed softly, then the square-root transfer curve. */
     float v = light < 0.7f ? light : 0.7f + (light - 0.7f) / (1 + 1.1f * (light - 0.7f));
-    v = sqrtf(scene_max(v, 0)) * 255 + noise + 0.5f;
-    return (uint8_t)scene_clamp(v, 0, 255);
+    v = scene_clamp(sqrtf(scene_max(v, 0)), 0, 1);
+    v = scene_mix(v, v * v * (3 - 2 * v), 0.4f); /* cameras steepen the middle */
+    return (uint8_t)scene_clamp(v * 255 + noise + 0.5f, 0, 255);
 }
 
-void scene_render_develop(struct scene_render *render, const struct scene_film *film, const float (*speeds)[2],
-                          struct coordinator_image *image)
+void scene_render_develop(struct scene_render *render, const struct scene_film *film,
+                          const float (*speeds)[2], struct coordinator_image *image)
 {
     int w = render->size.w, h = render->size.h;
     if (speeds)

@@ -34,8 +34,8 @@ static float sign(float v)
 }
 
 /* The face of a box that p lies on: its outward normal and the two directions in it. */
-static void box_spot(const struct scene_thing *g, int axis, struct scene_vec ray, struct scene_vec p,
-                     struct scene_touch *touch)
+static void box_spot(const struct scene_thing *g, int axis, struct scene_vec ray,
+                     struct scene_vec p, struct scene_touch *touch)
 {
     struct scene_vec n, u;
     struct scene_spot *s = &touch->spot;
@@ -98,7 +98,8 @@ static bool meet_cylinder(const struct scene_thing *g, struct scene_vec o, struc
     touch->u_axis = scene_vec(-touch->normal.y, touch->normal.x, 0);
     if (on_lid)
         touch->u_axis = scene_vec(1, 0, 0);
-    touch->spot = (struct scene_spot){.u = p.x, .v = on_lid ? p.y : p.z, .half_u = g->half.x, .half_v = g->half.z};
+    touch->spot = (struct scene_spot){
+        .u = p.x, .v = on_lid ? p.y : p.z, .half_u = g->half.x, .half_v = g->half.z};
     return true;
 }
 
@@ -129,8 +130,8 @@ static bool meet_ellipsoid(const struct scene_thing *g, struct scene_vec o, stru
     return false;
 }
 
-bool scene_thing_meet(const struct scene_thing *thing, struct scene_vec origin, struct scene_vec ray,
-                      struct scene_touch *touch)
+bool scene_thing_meet(const struct scene_thing *thing, struct scene_vec origin,
+                      struct scene_vec ray, struct scene_touch *touch)
 {
     struct scene_vec o = turn_in(thing, scene_sub(origin, thing->centre)), r = turn_in(thing, ray);
     switch (thing->shape) {
@@ -149,7 +150,8 @@ float scene_floor_distance(const struct scene_thing *g, float x, float y)
     struct scene_vec p = turn_in(g, scene_vec(x - g->centre.x, y - g->centre.y, 0));
     if (g->shape != SCENE_SHAPE_BOX)
         return scene_length(p) - g->half.x;
-    float dx = scene_max(sign(p.x) * p.x - g->half.x, 0), dy = scene_max(sign(p.y) * p.y - g->half.y, 0);
+    float dx = scene_max(sign(p.x) * p.x - g->half.x, 0),
+          dy = scene_max(sign(p.y) * p.y - g->half.y, 0);
     return sqrtf(dx * dx + dy * dy);
 }
 

@@ -11,7 +11,12 @@
 
 enum { SCENE_THINGS_MAX = 256, SCENE_FLOOR_CELLS = 320 };
 
-enum scene_place_kind { SCENE_PLACE_CORRIDOR, SCENE_PLACE_HALL, SCENE_PLACE_STREET, SCENE_PLACE_KINDS };
+enum scene_place_kind {
+    SCENE_PLACE_CORRIDOR,
+    SCENE_PLACE_HALL,
+    SCENE_PLACE_STREET,
+    SCENE_PLACE_KINDS
+};
 
 enum scene_shape { SCENE_SHAPE_BOX, SCENE_SHAPE_CYLINDER, SCENE_SHAPE_ELLIPSOID };
 
@@ -24,8 +29,8 @@ struct scene_thing {
 };
 
 struct scene_light {
-    struct scene_vec direction;          /* towards the main light, unit */
-    struct scene_vec key, sky, bounce;   /* colours: main, from above, from below */
+    struct scene_vec direction;        /* towards the main light, unit */
+    struct scene_vec key, sky, bounce; /* colours: main, from above, from below */
     float haze_per_m;
 };
 
@@ -45,7 +50,7 @@ struct scene_place {
 struct scene_touch {
     float t;
     struct scene_vec normal;
-    struct scene_spot spot; /* without fu, fv */
+    struct scene_spot spot;  /* without fu, fv */
     struct scene_vec u_axis; /* world direction of u */
     struct scene_vec local;
 };
@@ -54,8 +59,8 @@ struct scene_touch {
 void scene_place_build(struct scene_place *place, enum scene_place_kind kind, uint64_t seed,
                        float far_m);
 /* Where a ray first meets a thing before *t; true: *t and *touch are set. */
-bool scene_thing_meet(const struct scene_thing *thing, struct scene_vec origin, struct scene_vec ray,
-                      struct scene_touch *touch);
+bool scene_thing_meet(const struct scene_thing *thing, struct scene_vec origin,
+                      struct scene_vec ray, struct scene_touch *touch);
 /* Distance on the floor from (x, y) to a thing's outline; 0 or less inside. */
 float scene_floor_distance(const struct scene_thing *thing, float x, float y);
 /* Whether a person fits at (x, y). */

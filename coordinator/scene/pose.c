@@ -9,8 +9,9 @@ struct frame {
     struct scene_vec forward, left, up;
 };
 
-static struct scene_part *add(struct scene_body *body, enum scene_part_kind kind, struct scene_vec a,
-                              struct scene_vec b, float ra, float rb, float blend)
+static struct scene_part *add(struct scene_body *body, enum scene_part_kind kind,
+                              struct scene_vec a, struct scene_vec b, float ra, float rb,
+                              float blend)
 {
     struct scene_part *part = &body->parts[body->count++];
     *part = (struct scene_part){
@@ -19,8 +20,8 @@ static struct scene_part *add(struct scene_body *body, enum scene_part_kind kind
 }
 
 /* Point at (left, forward, up) from `from`. */
-static struct scene_vec place(const struct frame *f, struct scene_vec from, float left, float forward,
-                              float up)
+static struct scene_vec place(const struct frame *f, struct scene_vec from, float left,
+                              float forward, float up)
 {
     struct scene_vec p = scene_along(from, f->left, left);
     p = scene_along(p, f->forward, forward);
@@ -40,8 +41,8 @@ static float cycle_bump(float phase, float at, float width)
     return scene_bump((d - scene_floor(d + 0.5f)) / width);
 }
 
-static void add_leg(struct scene_body *body, const struct frame *f, struct scene_vec hips, float side,
-                    float phase)
+static void add_leg(struct scene_body *body, const struct frame *f, struct scene_vec hips,
+                    float side, float phase)
 {
     const struct scene_look *look = body->look;
     float h = look->height_m, g = look->girth * h, s = body->pose.swing * look->stride;
@@ -49,14 +50,17 @@ static void add_leg(struct scene_body *body, const struct frame *f, struct scene
     float hip = s * (0.028f + 0.062f * scene_cos(phase));
     float knee = 0.012f + s * (0.045f * cycle_bump(phase, 0.13f, 0.16f) +
                                0.165f * cycle_bump(phase, 0.73f, 0.27f));
-    float toe = s * (0.05f * cycle_bump(phase, 0.0f, 0.12f) - 0.13f * cycle_bump(phase, 0.64f, 0.2f));
+    float toe =
+        s * (0.05f * cycle_bump(phase, 0.0f, 0.12f) - 0.13f * cycle_bump(phase, 0.64f, 0.2f));
     struct scene_vec joint = place(f, hips, side * 0.052f * h, 0, 0);
     struct scene_vec bend = scene_along(joint, hang(f, hip), 0.245f * h);
     struct scene_vec ankle = scene_along(bend, hang(f, hip - knee), 0.243f * h);
     /* The foot lies flat but for heel strike and push-off; toes point a little outwards. */
-    struct scene_vec along = scene_along(scene_scale(f->forward, scene_cos(toe)), f->up, scene_sin(toe));
+    struct scene_vec along =
+        scene_along(scene_scale(f->forward, scene_cos(toe)), f->up, scene_sin(toe));
     along = scene_along(along, f->left, side * 0.15f);
-    struct scene_vec drop = scene_along(scene_scale(f->up, -scene_cos(toe)), f->forward, scene_sin(toe));
+    struct scene_vec drop =
+        scene_along(scene_scale(f->up, -scene_cos(toe)), f->forward, scene_sin(toe));
     struct scene_vec heel = scene_along(scene_along(ankle, along, -0.022f * h), drop, 0.018f * h);
     struct scene_vec ball = scene_along(scene_along(ankle, along, 0.085f * h), drop, 0.024f * h);
     bool bare = look->bottom != SCENE_BOTTOM_TROUSERS;
@@ -64,7 +68,8 @@ static void add_leg(struct scene_body *body, const struct frame *f, struct scene
     add(body, SCENE_PART_THIGH, joint, bend, 0.053f * g, bare ? 0.034f * g : 0.041f * g, 0.04f);
     add(body, SCENE_PART_SHANK, bend, ankle, shank * g, cuff * g, 0.025f);
     /* Calf */
-    struct scene_vec calf = scene_along(scene_along(bend, hang(f, hip - knee), 0.07f * h), f->forward, -0.01f * h);
+    struct scene_vec calf =
+        scene_along(scene_along(bend, hang(f, hip - knee), 0.07f * h), f->forward, -0.01f * h);
     add(body, SCENE_PART_SHANK, calf, scene_along(calf, hang(f, hip - knee), 0.05f * h), shank * g,
         shank * 0.9f * g, 0.03f);
     add(body, SCENE_PART_FOOT, heel, ball, 0.023f * h, 0.017f * h, 0.02f);
@@ -92,16 +97,17 @@ static struct arm choose_arm(const struct scene_body *body, float side, float ph
     return arm;
 }
 
-static void add_arm(struct scene_body *body, const struct frame *f, struct scene_vec neck, float side,
-                    float phase)
+static void add_arm(struct scene_body *body, const struct frame *f, struct scene_vec neck,
+                    float side, float phase)
 {
     const struct scene_look *look = body->look;
     float h = look->height_m, g = look->girth * h;
     bool thick = look->top == SCENE_TOP_JACKET || look->top == SCENE_TOP_COAT;
-    float wide = thick ? 1.22f : look->top == SCENE_TOP_SHIRT ? 1.08f : 0.95f;
+    float wide = thick ? 1.12f : look->top == SCENE_TOP_SHIRT ? 1.02f : 0.92f;
     struct arm arm = choose_arm(body, side, phase);
-    struct scene_vec shoulder = place(f, neck, side * 0.098f * h * look->shoulders, 0, -0.032f * h);
-    struct scene_vec upper = scene_unit(scene_along(hang(f, arm.shoulder), f->left, side * 6.28f * arm.spread));
+    struct scene_vec shoulder = place(f, neck, side * 0.096f * h * look->shoulders, 0, -0.053f * h);
+    struct scene_vec upper =
+        scene_unit(scene_along(hang(f, arm.shoulder), f->left, side * 6.28f * arm.spread));
     struct scene_vec elbow = scene_along(shoulder, upper, 0.175f * h);
     struct scene_vec fore = hang(f, arm.shoulder + arm.elbow);
     fore = scene_unit(scene_along(fore, f->left, -side * 6.28f * arm.inwards));
@@ -111,7 +117,8 @@ static void add_arm(struct scene_body *body, const struct frame *f, struct scene
     add(body, SCENE_PART_UPPER_ARM, shoulder, elbow, 0.031f * g * wide, 0.024f * g * wide, 0.035f);
     add(body, SCENE_PART_FOREARM, elbow, wrist, bare ? 0.022f * g : 0.024f * g * wide,
         bare ? 0.015f * g : 0.02f * g * wide, 0.015f);
-    add(body, SCENE_PART_HAND, scene_along(wrist, fore, 0.012f * h), fingers, 0.017f * h, 0.014f * h, 0.012f);
+    add(body, SCENE_PART_HAND, scene_along(wrist, fore, 0.012f * h), fingers, 0.017f * h,
+        0.014f * h, 0.012f);
     if (look->bag == SCENE_BAG_HAND && side < 0) {
         struct scene_vec top = place(f, fingers, side * 0.02f, 0.06f, -0.08f * h);
         add(body, SCENE_PART_BAG, top, place(f, top, 0, -0.14f, 0), 0.07f, 0.07f, 0.004f);
@@ -139,13 +146,17 @@ static void add_head(struct scene_body *body, const struct frame *f, struct scen
     add(body, SCENE_PART_HAIR, crown, back, 0.045f * h, 0.041f * h, 0.006f);
     if (look->hair == SCENE_HAIR_LONG) {
         struct scene_vec low = place(f, skull, 0, -0.028f * h, -0.1f * h);
-        add(body, SCENE_PART_HAIR, place(f, back, 0.018f * h, 0.008f * h, 0), place(f, low, 0.022f * h, 0, 0), 0.034f * h, 0.026f * h, 0.015f);
-        add(body, SCENE_PART_HAIR, place(f, back, -0.018f * h, 0.008f * h, 0), place(f, low, -0.022f * h, 0, 0), 0.034f * h, 0.026f * h, 0.015f);
+        add(body, SCENE_PART_HAIR, place(f, back, 0.018f * h, 0.008f * h, 0),
+            place(f, low, 0.022f * h, 0, 0), 0.034f * h, 0.026f * h, 0.015f);
+        add(body, SCENE_PART_HAIR, place(f, back, -0.018f * h, 0.008f * h, 0),
+            place(f, low, -0.022f * h, 0, 0), 0.034f * h, 0.026f * h, 0.015f);
     } else if (look->hair == SCENE_HAIR_BUN) {
-        add(body, SCENE_PART_HAIR, place(f, crown, 0, -0.045f * h, 0.01f * h), place(f, crown, 0, -0.05f * h, 0.005f * h), 0.02f * h, 0.02f * h, 0.012f);
+        add(body, SCENE_PART_HAIR, place(f, crown, 0, -0.045f * h, 0.01f * h),
+            place(f, crown, 0, -0.05f * h, 0.005f * h), 0.02f * h, 0.02f * h, 0.012f);
     } else if (look->hair == SCENE_HAIR_CAP) {
         struct scene_vec brim = place(f, skull, 0, 0.03f * h, 0.017f * h);
-        add(body, SCENE_PART_HAIR, brim, place(f, brim, 0, 0.034f * h, -0.004f * h), 0.02f * h, 0.012f * h, 0.01f);
+        add(body, SCENE_PART_HAIR, brim, place(f, brim, 0, 0.036f * h, -0.006f * h), 0.022f * h,
+            0.008f * h, 0.01f);
     }
 }
 
@@ -158,13 +169,16 @@ static void add_trunk(struct scene_body *body, const struct frame *f, struct sce
     float extra = thick ? 0.009f * h : 0.002f * h;
     for (float side = -1; side <= 1; side += 2) {
         struct scene_vec low = place(f, hips, side * 0.034f * g, 0.004f * h, 0.045f * h);
-        struct scene_vec high = place(f, neck, side * 0.05f * h * look->shoulders, 0.004f * h, -0.085f * h);
-        add(body, SCENE_PART_TRUNK, low, high, 0.052f * g + extra, 0.058f * g + extra, 0.07f);
+        struct scene_vec high =
+            place(f, neck, side * 0.046f * h * look->shoulders, 0.004f * h, -0.095f * h);
+        add(body, SCENE_PART_TRUNK, low, high, 0.048f * g + extra, 0.053f * g + extra, 0.07f);
         /* From neck to shoulder */
-        struct scene_vec shoulder = place(f, neck, side * 0.092f * h * look->shoulders, 0, -0.034f * h);
-        add(body, SCENE_PART_TRUNK, place(f, neck, side * 0.02f * h, 0, -0.016f * h), shoulder,
-            0.032f * h + extra, 0.032f * g + extra, 0.06f);
-        add(body, SCENE_PART_HIPS, place(f, hips, side * 0.036f * h, -0.012f * h, -0.012f * h), low, 0.062f * g, 0.05f * g, 0.05f);
+        struct scene_vec shoulder =
+            place(f, neck, side * 0.088f * h * look->shoulders, 0, -0.056f * h);
+        add(body, SCENE_PART_TRUNK, place(f, neck, side * 0.018f * h, 0, -0.022f * h), shoulder,
+            0.03f * h + extra, 0.03f * g + extra, 0.05f);
+        add(body, SCENE_PART_HIPS, place(f, hips, side * 0.036f * h, -0.012f * h, -0.012f * h), low,
+            0.062f * g, 0.05f * g, 0.05f);
     }
 }
 
@@ -180,7 +194,8 @@ static void add_skirt(struct scene_body *body, const struct frame *f, struct sce
     for (float side = -1; side <= 1; side += 2) {
         struct scene_vec top = place(f, hips, side * 0.036f * h, 0, 0.01f * h);
         struct scene_vec low = place(f, hips, side * 0.05f * h, 0, -0.23f * h);
-        struct scene_part *part = add(body, SCENE_PART_SKIRT, top, low, 0.066f * g, flare * g, 0.06f);
+        struct scene_part *part =
+            add(body, SCENE_PART_SKIRT, top, low, 0.066f * g, flare * g, 0.06f);
         part->cut_z = hem;
     }
 }
@@ -193,12 +208,15 @@ static void add_bag(struct scene_body *body, const struct frame *f, struct scene
         struct scene_vec top = place(f, neck, 0, -0.105f * h, -0.08f * h);
         for (float side = -1; side <= 1; side += 2)
             add(body, SCENE_PART_BAG, place(f, top, side * 0.035f * h, 0, 0),
-                place(f, top, side * 0.035f * h, -0.01f * h, -0.14f * h), 0.045f * h, 0.05f * h, 0.03f);
+                place(f, top, side * 0.035f * h, -0.01f * h, -0.14f * h), 0.045f * h, 0.05f * h,
+                0.03f);
     } else if (body->look->bag == SCENE_BAG_SHOULDER) {
         struct scene_vec at = place(f, hips, -0.115f * h, -0.01f * h, 0.03f * h);
-        add(body, SCENE_PART_BAG, place(f, at, 0, 0.055f * h, 0), place(f, at, 0, -0.055f * h, 0), 0.035f * h, 0.035f * h, 0.004f);
+        add(body, SCENE_PART_BAG, place(f, at, 0, 0.055f * h, 0), place(f, at, 0, -0.055f * h, 0),
+            0.035f * h, 0.035f * h, 0.004f);
         at = place(f, at, 0, 0, -0.045f * h);
-        add(body, SCENE_PART_BAG, place(f, at, 0, 0.06f * h, 0), place(f, at, 0, -0.06f * h, 0), 0.037f * h, 0.037f * h, 0.03f);
+        add(body, SCENE_PART_BAG, place(f, at, 0, 0.06f * h, 0), place(f, at, 0, -0.06f * h, 0),
+            0.037f * h, 0.037f * h, 0.03f);
     }
 }
 
@@ -219,6 +237,8 @@ static void settle(struct scene_body *body)
         part->ab = scene_sub(part->b, part->a);
         float squared = scene_dot(part->ab, part->ab);
         part->inverse = squared > 0 ? 1 / squared : 0;
+        part->middle = scene_along(part->a, part->ab, 0.5f);
+        part->bound = 0.5f * sqrtf(squared) + scene_max(part->ra, part->rb);
     }
     body->centre = scene_along(body->pose.at, scene_vec(0, 0, 1), 0.5f * body->look->height_m);
     body->radius = 0.5f * body->look->height_m + 0.25f;

@@ -61,16 +61,20 @@ static bool needs_more(const struct scene_render *render, int x, int y)
 }
 
 /* Mean of a rotated grid of four rays. */
-static struct scene_vec sample_more(const struct scene_render *render, const struct scene_world *world, int x, int y)
+static struct scene_vec sample_more(const struct scene_render *render,
+                                    const struct scene_world *world, int x, int y)
 {
-    static const float grid[4][2] = {{0.375f, 0.125f}, {0.875f, 0.375f}, {0.125f, 0.625f}, {0.625f, 0.875f}};
+    static const float grid[4][2] = {
+        {0.375f, 0.125f}, {0.875f, 0.375f}, {0.125f, 0.625f}, {0.625f, 0.875f}};
     struct scene_vec sum = {0};
     for (int i = 0; i < 4; i++) {
         struct scene_hit hit;
-        scene_cast(world, cell_of(render, x, y), (float)x + grid[i][0], (float)y + grid[i][1], &hit);
+        scene_cast(world, cell_of(render, x, y), (float)x + grid[i][0], (float)y + grid[i][1],
+                   &hit);
         struct scene_vec c = scene_shade(world, &hit);
         /* A lamp must not outshine the rest of its pixel. */
-        sum = scene_add(sum, scene_vec(scene_min(c.x, 1.5f), scene_min(c.y, 1.5f), scene_min(c.z, 1.5f)));
+        sum = scene_add(
+            sum, scene_vec(scene_min(c.x, 1.5f), scene_min(c.y, 1.5f), scene_min(c.z, 1.5f)));
     }
     return scene_scale(sum, 0.25f);
 }
@@ -88,8 +92,8 @@ void scene_render_draw(struct scene_render *render, const struct scene_world *wo
         }
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++)
-            render->spare[y * w + x] =
-                needs_more(render, x, y) ? sample_more(render, world, x, y) : render->light[y * w + x];
+            render->spare[y * w + x] = needs_more(render, x, y) ? sample_more(render, world, x, y)
+                                                                : render->light[y * w + x];
     struct scene_vec *drawn = render->spare;
     render->spare = render->light;
     render->light = drawn;

@@ -9,11 +9,11 @@
 
 struct scene_render {
     struct proto_size size;
-    int cols, rows;            /* of tiles */
+    int cols, rows; /* of tiles */
     struct scene_cell *cells;
-    struct scene_vec *light;   /* size.w * size.h, linear */
-    struct scene_vec *spare;   /* the same, for blurs */
-    int16_t *objects;          /* what each pixel's centre shows (scene_hit.object) */
+    struct scene_vec *light; /* size.w * size.h, linear */
+    struct scene_vec *spare; /* the same, for blurs */
+    int16_t *objects;        /* what each pixel's centre shows (scene_hit.object) */
 };
 
 struct scene_film {
@@ -28,7 +28,7 @@ void scene_render_close(struct scene_render *render);
 /* Linear light and objects of the world. */
 void scene_render_draw(struct scene_render *render, const struct scene_world *world);
 /* Motion blur of persons: speeds[i] is the velocity of person i across the picture, pixels a second. */
-void scene_render_develop(struct scene_render *render, const struct scene_film *film, const float (*speeds)[2],
-                          struct coordinator_image *image);
+void scene_render_develop(struct scene_render *render, const struct scene_film *film,
+                          const float (*speeds)[2], struct coordinator_image *image);
 
 #endif

@@ -27,7 +27,8 @@ static const char *const place_names[] = {
     [SCENE_PLACE_HALL] = "hall",
     [SCENE_PLACE_STREET] = "street",
 };
-_Static_assert(sizeof(place_names) / sizeof(place_names[0]) == SCENE_PLACE_KINDS, "a name for each kind");
+_Static_assert(sizeof(place_names) / sizeof(place_names[0]) == SCENE_PLACE_KINDS,
+               "a name for each kind");
 
 const char *scene_place_name(int kind)
 {
@@ -78,7 +79,8 @@ static void choose_persons(struct scene *scene)
         scene_random_init(&random, s->seed, 100 + (uint64_t)i);
         struct person *person = &scene->persons[scene->count];
         scene_look_choose(&random, &person->look);
-        scene_walk_choose(&random, &limits, person->look.height_m, walks, scene->count, &person->walk);
+        scene_walk_choose(&random, &limits, person->look.height_m, walks, scene->count,
+                          &person->walk);
         if (person->walk.count > 0)
             walks[scene->count++] = person->walk;
     }
@@ -95,9 +97,11 @@ int scene_open(const struct scene_settings *settings, struct scene **out)
         return status;
     }
     scene->settings = *settings;
-    scene_camera_init(&scene->camera, settings->size, (float)settings->fov_deg, (float)settings->camera_height_m,
-                      (float)settings->pitch_deg, (float)settings->roll_deg);
-    scene_place_build(&scene->place, settings->place, settings->seed, (float)settings->max_distance_m);
+    scene_camera_init(&scene->camera, settings->size, (float)settings->fov_deg,
+                      (float)settings->camera_height_m, (float)settings->pitch_deg,
+                      (float)settings->roll_deg);
+    scene_place_build(&scene->place, settings->place, settings->seed,
+                      (float)settings->max_distance_m);
     struct scene_random random;
     scene_random_init(&random, settings->seed, 2);
     choose_film(scene, &random);
@@ -125,7 +129,8 @@ const char *scene_place_of(const struct scene *scene)
 }
 
 /* Velocity of a person across the picture, pixels a second. */
-static void picture_speed(const struct scene *scene, const struct scene_walk *walk, float t, float speed[2])
+static void picture_speed(const struct scene *scene, const struct scene_walk *walk, float t,
+                          float speed[2])
 {
     static const float dt = 0.1f;
     struct scene_pose from, to;
@@ -134,13 +139,15 @@ static void picture_speed(const struct scene *scene, const struct scene_walk *wa
     from.at.z = to.at.z = 0.9f;
     float x0, y0, x1, y1;
     speed[0] = speed[1] = 0;
-    if (!scene_camera_project(&scene->camera, from.at, &x0, &y0) || !scene_camera_project(&scene->camera, to.at, &x1, &y1))
+    if (!scene_camera_project(&scene->camera, from.at, &x0, &y0) ||
+        !scene_camera_project(&scene->camera, to.at, &x1, &y1))
         return;
     speed[0] = (x1 - x0) / dt;
     speed[1] = (y1 - y0) / dt;
 }
 
-void scene_draw(struct scene *scene, int n, struct coordinator_image *image, struct scene_truth *truths, int *count)
+void scene_draw(struct scene *scene, int n, struct coordinator_image *image,
+                struct scene_truth *truths, int *count)
 {
     float t = (float)(n / scene->settings.fps);
     float speeds[SCENE_PERSONS_MAX][2];

@@ -13,15 +13,15 @@
 #include "coordinator/scene/truth.h"
 
 struct scene_settings {
-    struct proto_size size;      /* 640x480 pixels */
-    int frames;                  /* 40 */
-    int persons;                 /* 5; fewer when the place has no room for so many */
-    double fps;                  /* 10 */
-    uint64_t seed;               /* 1 */
-    enum scene_place_kind place; /* SCENE_PLACE_KINDS: the seed chooses */
-    double camera_height_m;      /* 1.2 */
-    double pitch_deg, roll_deg;  /* 5 (down), 0 */
-    double fov_deg;              /* 60, horizontal */
+    struct proto_size size;                /* 640x480 pixels */
+    int frames;                            /* 40 */
+    int persons;                           /* 5; fewer when the place has no room for so many */
+    double fps;                            /* 10 */
+    uint64_t seed;                         /* 1 */
+    enum scene_place_kind place;           /* SCENE_PLACE_KINDS: the seed chooses */
+    double camera_height_m;                /* 1.2 */
+    double pitch_deg, roll_deg;            /* 5 (down), 0 */
+    double fov_deg;                        /* 60, horizontal */
     double min_distance_m, max_distance_m; /* of persons: 2, 13 */
 };
 
@@ -37,7 +37,8 @@ void scene_close(struct scene *scene);
 const struct scene_camera *scene_camera_of(const struct scene *scene);
 const char *scene_place_of(const struct scene *scene);
 /* Draw frame n into image (of settings.size); truths: room for SCENE_PERSONS_MAX. */
-void scene_draw(struct scene *scene, int n, struct coordinator_image *image, struct scene_truth *truths, int *count);
+void scene_draw(struct scene *scene, int n, struct coordinator_image *image,
+                struct scene_truth *truths, int *count);
 
 /* Render the clip into a folder: f0000.png .. , camera.yaml and, last, truth.csv. The folder is made
  * if need be; one that is not empty is refused (PROTO_INVALID) unless force, which replaces a former clip.

@@ -8,20 +8,20 @@
 #include "coordinator/scene/vec.h"
 
 enum scene_surface_kind {
-    SCENE_SURFACE_PLAIN,   /* paint: a little mottled */
-    SCENE_SURFACE_GRAIN,   /* rough: concrete, stone, asphalt */
-    SCENE_SURFACE_TILES,   /* square slabs with joints */
-    SCENE_SURFACE_PLANKS,  /* boards along v */
+    SCENE_SURFACE_PLAIN,  /* paint: a little mottled */
+    SCENE_SURFACE_GRAIN,  /* rough: concrete, stone, asphalt */
+    SCENE_SURFACE_TILES,  /* square slabs with joints */
+    SCENE_SURFACE_PLANKS, /* boards along v */
     SCENE_SURFACE_CARPET,
-    SCENE_SURFACE_ROAD,    /* asphalt with patches and lane marks */
+    SCENE_SURFACE_ROAD, /* asphalt with patches and lane marks */
     SCENE_SURFACE_BRICK,
-    SCENE_SURFACE_FACADE,  /* plaster with rows of windows */
-    SCENE_SURFACE_WINDOW,  /* panes in a frame */
+    SCENE_SURFACE_FACADE, /* plaster with rows of windows */
+    SCENE_SURFACE_WINDOW, /* panes in a frame */
     SCENE_SURFACE_DOOR,
-    SCENE_SURFACE_SHELF,   /* boards with books or goods */
+    SCENE_SURFACE_SHELF, /* boards with books or goods */
     SCENE_SURFACE_POSTER,
-    SCENE_SURFACE_LEAVES,  /* with holes */
-    SCENE_SURFACE_LAMP,    /* shines */
+    SCENE_SURFACE_LEAVES, /* with holes */
+    SCENE_SURFACE_LAMP,   /* shines */
     SCENE_SURFACE_KINDS
 };
 
@@ -40,7 +40,8 @@ struct scene_spot {
 };
 
 /* Albedo (above 1 for things that shine). */
-struct scene_vec scene_surface_colour(const struct scene_surface *surface, const struct scene_spot *at);
+struct scene_vec scene_surface_colour(const struct scene_surface *surface,
+                                      const struct scene_spot *at);
 /* Whether a leaf is here; other surfaces have no holes. */
 int scene_surface_is_solid(const struct scene_surface *surface, struct scene_vec p);
 

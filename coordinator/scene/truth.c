@@ -1,11 +1,13 @@
 #include "coordinator/scene/truth.h"
 
-static const float aspect = 0.41f;     /* width of a box / its height */
-static const float side_share = 0.12f; /* of the height: how near the axis may be to the frame's side */
-static const float top_share = 0.08f;  /* of the height: how much may be cut off above */
+static const float aspect = 0.41f; /* width of a box / its height */
+static const float side_share =
+    0.12f; /* of the height: how near the axis may be to the frame's side */
+static const float top_share = 0.08f; /* of the height: how much may be cut off above */
 
 /* Rows from the top of the head to the soles: bags do not count. */
-static bool body_rows(const struct scene_camera *camera, const struct scene_body *body, float *top, float *bottom)
+static bool body_rows(const struct scene_camera *camera, const struct scene_body *body, float *top,
+                      float *bottom)
 {
     *top = 1e9f;
     *bottom = -1e9f;
@@ -22,15 +24,16 @@ static bool body_rows(const struct scene_camera *camera, const struct scene_body
 }
 
 /* Whether a ray that meets the person at t reaches it. */
-static bool is_clear(const struct scene_world *world, const struct scene_cell *all, int person, struct scene_vec ray,
-                     float t)
+static bool is_clear(const struct scene_world *world, const struct scene_cell *all, int person,
+                     struct scene_vec ray, float t)
 {
     if (scene_cast_things(world, all, ray, t) < t)
         return false;
     for (int i = 0; i < all->person_count; i++) {
         float other = 0.05f;
         if (all->person[i] != person &&
-            scene_body_march(&world->bodies[all->person[i]], all->parts[i], world->camera->eye, ray, t, 0.004f, &other))
+            scene_body_march(&world->bodies[all->person[i]], all->parts[i], world->camera->eye, ray,
+                             t, 0.004f, &other))
             return false;
     }
     return true;
@@ -53,7 +56,8 @@ static float visible_share(const struct scene_world *world, int person, const st
             if (!scene_body_march(body, parts, camera->eye, ray, 1000, 0.004f, &t))
                 continue;
             total++;
-            bool framed = x >= 0 && y >= 0 && x < (float)camera->size.w && y < (float)camera->size.h;
+            bool framed =
+                x >= 0 && y >= 0 && x < (float)camera->size.w && y < (float)camera->size.h;
             seen += framed && is_clear(world, &all, person, ray, t - 0.01f);
         }
     return total > 0 ? (float)seen / (float)total : 0;
@@ -73,10 +77,12 @@ bool scene_truth_of(const struct scene_world *world, int person, struct scene_tr
         return false;
     struct scene_vec at = body->pose.at;
     float tall = bottom - top;
-    *truth = (struct scene_truth){.x = x - aspect * tall / 2, .y = top, .w = aspect * tall, .h = tall};
+    *truth =
+        (struct scene_truth){.x = x - aspect * tall / 2, .y = top, .w = aspect * tall, .h = tall};
     truth->distance_m = sqrtf(at.x * at.x + at.y * at.y);
     truth->visible = visible_share(world, person, &box);
-    bool cut = x < side_share * tall || x > w - side_share * tall || top < -top_share * tall || bottom > 2 * h;
+    bool cut = x < side_share * tall || x > w - side_share * tall || top < -top_share * tall ||
+               bottom > 2 * h;
     truth->ignore = cut || tall < SCENE_PERSON_MIN_PX || truth->visible < SCENE_VISIBLE_MIN;
     return true;
 }

@@ -6,10 +6,11 @@
 #include "coordinator/scene/cast.h"
 
 struct scene_truth {
-    float x, y, w, h;  /* whole body, soles to top of head, in frame pixels; also what is hidden or cut off */
-    bool ignore;       /* neither a miss nor a false alarm: see scene_truth_of */
-    float visible;     /* share of the body that the picture shows */
-    float distance_m;  /* along the floor, from below the camera to below the hips */
+    float x, y, w,
+        h; /* whole body, soles to top of head, in frame pixels; also what is hidden or cut off */
+    bool ignore;      /* neither a miss nor a false alarm: see scene_truth_of */
+    float visible;    /* share of the body that the picture shows */
+    float distance_m; /* along the floor, from below the camera to below the hips */
 };
 
 /* Shortest person that counts, pixels, and least visible share. */

@@ -1,11 +1,12 @@
 #include "coordinator/scene/walk.h"
 
-static const float room_m = 0.3f;      /* between a person's axis and furniture */
-static const float apart_m = 0.65f;    /* between two persons' axes */
-static const float corner_s = 0.5f;    /* half the time over which a corner is rounded */
+static const float room_m = 0.3f;   /* between a person's axis and furniture */
+static const float apart_m = 0.65f; /* between two persons' axes */
+static const float corner_s = 0.5f; /* half the time over which a corner is rounded */
 
 /* A point of the floor that the camera sees, or a little beside it; near and far alike. */
-static bool choose_point(struct scene_random *r, const struct scene_walk_limits *limits, float *x, float *y)
+static bool choose_point(struct scene_random *r, const struct scene_walk_limits *limits, float *x,
+                         float *y)
 {
     const struct scene_camera *camera = limits->camera;
     float share = scene_random_range(r, 0, 1), side = scene_random_range(r, -1.05f, 1.05f);
@@ -14,21 +15,25 @@ static bool choose_point(struct scene_random *r, const struct scene_walk_limits 
     *x = side * camera->cx / camera->fx * depth;
     *y = depth;
     float d = sqrtf(*x * *x + *y * *y);
-    return d >= limits->min_m && d <= limits->max_m && scene_place_is_free(limits->place, *x, *y, room_m);
+    return d >= limits->min_m && d <= limits->max_m &&
+           scene_place_is_free(limits->place, *x, *y, room_m);
 }
 
-static bool is_way_free(const struct scene_walk_limits *limits, float x0, float y0, float x1, float y1)
+static bool is_way_free(const struct scene_walk_limits *limits, float x0, float y0, float x1,
+                        float y1)
 {
     for (int i = 0; i <= 24; i++) {
         float t = (float)i / 24, x = scene_mix(x0, x1, t), y = scene_mix(y0, y1, t);
-        if (y < 0.5f || sqrtf(x * x + y * y) < limits->min_m || !scene_place_is_free(limits->place, x, y, room_m))
+        if (y < 0.5f || sqrtf(x * x + y * y) < limits->min_m ||
+            !scene_place_is_free(limits->place, x, y, room_m))
             return false;
     }
     return true;
 }
 
 /* A polyline long enough for the clip; false: no way on from some point. */
-static bool choose_way(struct scene_random *r, const struct scene_walk_limits *limits, struct scene_walk *walk)
+static bool choose_way(struct scene_random *r, const struct scene_walk_limits *limits,
+                       struct scene_walk *walk)
 {
     walk->count = 0;
     if (!choose_point(r, limits, &walk->x[0], &walk->y[0]))
@@ -40,7 +45,8 @@ static bool choose_way(struct scene_random *r, const struct scene_walk_limits *l
         if (walk->start_s[last] > limits->duration_s + 2 * corner_s)
             return true;
         float x, y;
-        if (!choose_point(r, limits, &x, &y) || !is_way_free(limits, walk->x[last], walk->y[last], x, y))
+        if (!choose_point(r, limits, &x, &y) ||
+            !is_way_free(limits, walk->x[last], walk->y[last], x, y))
             continue;
         float dx = x - walk->x[last], dy = y - walk->y[last], length = sqrtf(dx * dx + dy * dy);
         if (length < 1.5f)
@@ -99,8 +105,9 @@ static bool is_apart(const struct scene_walk *a, const struct scene_walk *b, flo
     return true;
 }
 
-void scene_walk_choose(struct scene_random *r, const struct scene_walk_limits *limits, float body_height_m,
-                       const struct scene_walk *others, int count, struct scene_walk *walk)
+void scene_walk_choose(struct scene_random *r, const struct scene_walk_limits *limits,
+                       float body_height_m, const struct scene_walk *others, int count,
+                       struct scene_walk *walk)
 {
     bool stands = scene_random_chance(r, 0.22f);
     for (int tries = 0; tries < 400; tries++) {
@@ -128,7 +135,8 @@ static float heading_of(float dx, float dy)
 {
     float ax = dx < 0 ? -dx : dx, ay = dy < 0 ? -dy : dy;
     float big = scene_max(ax, ay), ratio = big > 0 ? scene_min(ax, ay) / big : 0, q = ratio * ratio;
-    float turns = ratio * (0.1591549f - q * (0.0530516f - q * (0.0313f - q * (0.0172f - q * 0.0050f))));
+    float turns =
+        ratio * (0.1591549f - q * (0.0530516f - q * (0.0313f - q * (0.0172f - q * 0.0050f))));
     float from_y = ax > ay ? 0.25f - turns : turns; /* 0 along +y, towards x */
     if (dy < 0)
         from_y = 0.5f - from_y;

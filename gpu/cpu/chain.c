@@ -59,7 +59,8 @@ static int move_to(struct builder *b, const struct cpu_tensor *tensor)
 static int add_pool(struct builder *b, const struct proto_layer *layer, int32_t block,
                     bool round_half)
 {
-    struct proto_size size = gpu_shape_layer(layer, (struct proto_size){.w = b->at.w, .h = b->at.h});
+    struct proto_size size =
+        gpu_shape_layer(layer, (struct proto_size){.w = b->at.w, .h = b->at.h});
     struct cpu_tensor out = b->at;
     out.h = size.h;
     out.w = size.w;

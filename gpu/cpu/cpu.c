@@ -51,7 +51,8 @@ static int cpu_open(const char *argument, enum gpu_precision precision,
         return PROTO_INVALID;
     }
     if (precision == GPU_BF16 && !cpu_dnnl_has_bf16()) {
-        proto_log_error("gpu", "this CPU has no bf16 instructions (AVX512_BF16 or AMX): use cpu,f32");
+        proto_log_error("gpu",
+                        "this CPU has no bf16 instructions (AVX512_BF16 or AMX): use cpu,f32");
         return PROTO_UNSUPPORTED;
     }
     struct cpu_device *device = calloc(1, sizeof *device);
@@ -268,9 +269,10 @@ static int cpu_input_get(struct gpu_chain *base, float *input)
     size_t pixels = (size_t)t->h * (size_t)t->w;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < PROTO_CHANNELS; c++)
-            *input++ = t->stored == GPU_BF16
-                           ? cpu_from_bf16(((const uint16_t *)device->input.data)[input_at(t, i, c)])
-                           : ((const float *)device->input.data)[input_at(t, i, c)];
+            *input++ =
+                t->stored == GPU_BF16
+                    ? cpu_from_bf16(((const uint16_t *)device->input.data)[input_at(t, i, c)])
+                    : ((const float *)device->input.data)[input_at(t, i, c)];
     return PROTO_OK;
 }
 

@@ -61,9 +61,9 @@ int cpu_dnnl_open(struct cpu_dnnl **out)
     int status = check_status(dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0), "dnnl_engine_create");
     if (status != PROTO_OK)
         goto fail;
-    status = check_status(
-        dnnl_stream_create(&dnnl->stream, dnnl->engine, dnnl_stream_default_flags),
-        "dnnl_stream_create");
+    status =
+        check_status(dnnl_stream_create(&dnnl->stream, dnnl->engine, dnnl_stream_default_flags),
+                     "dnnl_stream_create");
     if (status != PROTO_OK)
         goto fail;
     *out = dnnl;
@@ -109,8 +109,8 @@ static bool kernel_is_exact(const char *name, enum gpu_precision stored)
         return strstr(name, "avx512_core_bf16") &&
                (starts_with(name, "brgconv") || starts_with(name, "jit_bf16:"));
     }
-    return !amx &&
-           (starts_with(name, "brgconv") || starts_with(name, "jit:") || strcmp(name, "ref:any") == 0);
+    return !amx && (starts_with(name, "brgconv") || starts_with(name, "jit:") ||
+                    strcmp(name, "ref:any") == 0);
 }
 
 static dnnl_data_type_t data_type(enum gpu_precision stored)
@@ -203,7 +203,8 @@ static bool accept_pinned(const struct cpu_weights *w, const char *name)
 /* Choose the layer's implementation by the smallest input there is: one cell. */
 static int pin_kernel(struct cpu_weights *w)
 {
-    const dnnl_format_tag_t first_tags[] = {dnnl_nhwc, dnnl_nchw}, other_tags[] = {dnnl_format_tag_any};
+    const dnnl_format_tag_t first_tags[] = {dnnl_nhwc, dnnl_nchw},
+                            other_tags[] = {dnnl_format_tag_any};
     const dnnl_format_tag_t *tags = w->settings.first ? first_tags : other_tags;
     int tag_count = w->settings.first ? 2 : 1;
     const struct proto_size one_cell = {.w = w->layer->kw, .h = w->layer->kh};
@@ -366,7 +367,8 @@ static int conv_create(struct cpu_conv *conv, const_dnnl_primitive_desc_t desc)
     dnnl_engine_t engine = w->dnnl->engine;
     const dnnl_memory_desc_t *in = dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0);
     const dnnl_memory_desc_t *out = dnnl_primitive_desc_query_md(desc, dnnl_query_dst_md, 0);
-    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
+    const dnnl_memory_desc_t *weights =
+        dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
     const dnnl_memory_desc_t *scratch =
         dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
     if (tensor_from_md(in, &conv->in_tensor) != PROTO_OK ||

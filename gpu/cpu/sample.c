@@ -42,7 +42,8 @@ void cpu_sample_scratch_close(struct cpu_sample_scratch *scratch)
 /* Number of column x, channel c within a row of output. */
 static size_t element(const struct cpu_tensor *t, int32_t x, int32_t c)
 {
-    return t->block == 1 ? (size_t)c * (size_t)t->w + (size_t)x : (size_t)x * PROTO_CHANNELS + (size_t)c;
+    return t->block == 1 ? (size_t)c * (size_t)t->w + (size_t)x
+                         : (size_t)x * PROTO_CHANNELS + (size_t)c;
 }
 
 static void columns_update(struct cpu_columns *columns, const struct proto_sampling *s,
@@ -129,7 +130,8 @@ CPU_CLONES static void blend_columns(const struct cpu_columns *columns, const ui
     const int32_t *at = columns->at, *weight = columns->weight;
     for (size_t j = 0; j < count; j++) {
         uint32_t pair = pairs[at[j]];
-        int32_t v = (256 - weight[j]) * (int32_t)(pair & 0xffffu) + weight[j] * (int32_t)(pair >> 16);
+        int32_t v =
+            (256 - weight[j]) * (int32_t)(pair & 0xffffu) + weight[j] * (int32_t)(pair >> 16);
         float product = (float)v * factor;
         out[j] = product + offset;
     }
@@ -164,8 +166,7 @@ static const uint8_t *base_row(const struct proto_sampling *s, const uint8_t *fr
 {
     if (row < s->band_y0 || row >= s->band_y1)
         return rows->zeros;
-    return frame + s->band_offset +
-           (size_t)(row - s->band_y0) * (size_t)s->base_w * PROTO_CHANNELS;
+    return frame + s->band_offset + (size_t)(row - s->band_y0) * (size_t)s->base_w * PROTO_CHANNELS;
 }
 
 static void sample_row(const struct proto_sampling *s, const uint8_t *frame,

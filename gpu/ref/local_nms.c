@@ -28,8 +28,8 @@ static bool near_cut_edge(const struct proto_tile_area *area, int32_t row, int32
            (cut_right && col >= area->cols - PROTO_NMS_REACH_COLS);
 }
 
-uint32_t gpu_ref_local_nms(const float *scores, const struct proto_tile_area *area,
-                           float threshold, struct proto_survivor *out, uint32_t cap)
+uint32_t gpu_ref_local_nms(const float *scores, const struct proto_tile_area *area, float threshold,
+                           struct proto_survivor *out, uint32_t cap)
 {
     uint32_t count = 0;
     for (int32_t row = 0; row < area->rows; row++)

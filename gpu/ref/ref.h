@@ -24,7 +24,7 @@ void gpu_ref_score(const float *z, int outputs, size_t cells, float *scores);
 
 /* The rule of gpu_local_nms. scores: area->rows x area->cols. Returns the number of survivors, of
  * which the first `cap` are written. */
-uint32_t gpu_ref_local_nms(const float *scores, const struct proto_tile_area *area,
-                           float threshold, struct proto_survivor *out, uint32_t cap);
+uint32_t gpu_ref_local_nms(const float *scores, const struct proto_tile_area *area, float threshold,
+                           struct proto_survivor *out, uint32_t cap);
 
 #endif

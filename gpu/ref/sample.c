@@ -17,7 +17,8 @@ void gpu_ref_sample(const struct proto_sampling *s, const uint8_t *frame, float 
     for (int32_t c = 0; c < PROTO_CHANNELS; c++)
         for (int32_t y = 0; y < s->h; y++)
             for (int32_t x = 0; x < s->w; x++) {
-                struct gpu_sampling_at row = gpu_sampling_row(s, y), col = gpu_sampling_column(s, x);
+                struct gpu_sampling_at row = gpu_sampling_row(s, y),
+                                       col = gpu_sampling_column(s, x);
                 int32_t fx = col.weight, fy = row.weight;
                 int32_t v = (256 - fx) * (256 - fy) * pixel(s, frame, row.i, col.i, c) +
                             fx * (256 - fy) * pixel(s, frame, row.i, col.next, c) +

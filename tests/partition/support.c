@@ -92,7 +92,7 @@ static void random_net(struct partition_net *net, struct random *random)
 void random_model_init(struct partition_model *model, struct random *random)
 {
     memset(model, 0, sizeof(*model));
-    model->per_octave = random_in(random, 10, 80) / 10.0;
+    model->per_octave = random_in(random, 15, 80) / 10.0;
     model->levels = random_in(random, 1, 12);
     model->pad_below = random_in(random, 0, 3) / 3.0;
     model->aspect = 0.41;

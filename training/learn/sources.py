@@ -57,3 +57,15 @@ def person_free(folder):
     if (folder / "neg_extra").exists():
         out += sorted((folder / "neg_extra").iterdir())
     return [p for p in out if p.suffix.lower() in (".jpg", ".jpeg", ".png")]
+
+
+def clips(folder):
+    """[(picture, boxes)] of all clips below a folder."""
+    out = []
+    for table in sorted(Path(folder).glob("*/truth.csv")):
+        rows = {}
+        with open(table, newline="") as fh:
+            for r in csv.DictReader(fh):
+                rows.setdefault(r["frame"], []).append((float(r["x"]), float(r["y"]), float(r["w"]), float(r["h"]), int(r["ignore"])))
+        out += [(p, rows.get(p.name, [])) for p in sorted(table.parent.glob("f*.png"))]
+    return out

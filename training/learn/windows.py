@@ -20,6 +20,11 @@ POS, RANDOM, PART, MINED = 0, 1, 2, 3
 META = np.dtype([("kind", "u1"), ("source", "u1"), ("person_px", "f4"), ("file", "i4")])
 
 
+def flat(seed):
+    """Nested seeds -> one list of numbers."""
+    return [n for s in seed for n in flat(s)] if isinstance(seed, (list, tuple)) else [seed]
+
+
 def shrink(rgb, ratio, rng):
     """The picture as a farther camera would have stored it: fewer pixels, often JPEG once more."""
     h, w = rgb.shape[:2]
@@ -55,7 +60,7 @@ def paste(rng, window, background, box):
 def person_windows(item, variants, seed, spec, backgrounds, parts):
     """Positives and wrong-place negatives of one annotated person."""
     source, path, (x, y, w, h), whole = item
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(flat(seed))
     size, px = spec["window"], spec["person_px"]
     rgb = sources.load(path)
     original = Picture(rgb, 1.0 if whole else 0.0)
@@ -88,14 +93,21 @@ def person_windows(item, variants, seed, spec, backgrounds, parts):
 
 def wrong_place(rng, source):
     """Shift (share of the person's height) and scale of a window that must not be taken for the person."""
-    roomy = source in ("context", "coco", "inria")
+    roomy = source in ("context", "coco", "inria", "scene")
     r = rng.random()
-    if r < 0.45:                                    # a part of the body fills the window
-        s = float(np.exp(rng.uniform(np.log(0.28), np.log(0.6))))
-        return rng.uniform(-.12, .12), rng.uniform(-.5, .5) * (1 - s * .6), s
-    if r < 0.60 and roomy:                          # the person is too small for the window
+    if r < 0.55:                                    # a part of the body fills the window, often head and chest
+        s = float(np.exp(rng.uniform(np.log(0.28), np.log(0.66))))
+        where = rng.random()
+        if where < 0.4:
+            dy = (s - 1) / 2 + rng.normal(0, .04)   # heads aligned
+        elif where < 0.55:
+            dy = (1 - s) / 2 + rng.normal(0, .04)   # feet aligned
+        else:
+            dy = rng.uniform(-.5, .5) * (1 - s * .6)
+        return rng.uniform(-.12, .12), float(dy), s
+    if r < 0.65 and roomy:                          # the person is too small for the window
         return rng.uniform(-.1, .1), rng.uniform(-.35, .35), float(rng.uniform(1.65, 2.4))
-    if r < 0.8 or not roomy:                        # too high, too low
+    if r < 0.85 or not roomy:                        # too high, too low
         return rng.uniform(-.06, .06), rng.choice([-1, 1]) * rng.uniform(.38, .75), float(np.exp(rng.normal(0, .08)))
     return rng.choice([-1, 1]) * rng.uniform(.22, .34), rng.uniform(-.15, .15), float(np.exp(rng.normal(0, .08)))
 
@@ -113,7 +125,7 @@ def overlap_share(box, others):
 
 def random_windows(path, boxes, count, seed, spec):
     """Background windows of one picture at any scale, never on a marked person."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(flat(seed))
     size, px = spec["window"], spec["person_px"]
     rgb = sources.load(path)
     if rng.random() < 0.3:

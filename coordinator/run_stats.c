@@ -1,0 +1,127 @@
+#include "coordinator/run_stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "proto/status.h"
+
+static struct coordinator_worker_stats *worker_of(struct coordinator_run_stats *stats, int32_t rank)
+{
+    for (uint32_t i = 0; i < stats->worker_count; i++)
+        if (stats->workers[i].rank == rank)
+            return &stats->workers[i];
+    if (stats->worker_count == stats->worker_cap) {
+        uint32_t cap = stats->worker_cap ? stats->worker_cap * 2 : 8;
+        void *workers = realloc(stats->workers, cap * sizeof *stats->workers);
+        if (!workers)
+            return NULL;
+        stats->workers = workers;
+        stats->worker_cap = cap;
+    }
+    struct coordinator_worker_stats *worker = &stats->workers[stats->worker_count++];
+    *worker = (struct coordinator_worker_stats){.rank = rank};
+    return worker;
+}
+
+const struct coordinator_worker_stats *
+coordinator_run_stats_worker(const struct coordinator_run_stats *stats, int32_t rank)
+{
+    for (uint32_t i = 0; i < stats->worker_count; i++)
+        if (stats->workers[i].rank == rank)
+            return &stats->workers[i];
+    return NULL;
+}
+
+static double known(double ms)
+{
+    return isnan(ms) ? 0 : ms;
+}
+
+static int add_workers(struct coordinator_run_stats *stats,
+                       const struct coordinator_frame_report *frame)
+{
+    double largest_macs = 0, longest_ms = 0;
+    for (uint32_t i = 0; i < frame->worker_count; i++) {
+        const struct coordinator_worker_report *report = &frame->workers[i];
+        struct coordinator_worker_stats *worker = worker_of(stats, report->rank);
+        if (!worker)
+            return PROTO_NO_MEMORY;
+        worker->frames++;
+        worker->tiles += report->tiles;
+        worker->macs += report->macs;
+        worker->bytes += report->bytes;
+        worker->compute_ms += known(report->compute_ms);
+        worker->transfer_ms += known(report->transfer_ms);
+        worker->queue_ms += known(report->queue_ms);
+        stats->macs += report->macs;
+        stats->bytes += report->bytes;
+        stats->compute_ms += known(report->compute_ms);
+        largest_macs = fmax(largest_macs, (double)report->macs);
+        longest_ms = fmax(longest_ms, known(report->compute_ms));
+    }
+    if (longest_ms > 0) {
+        stats->computed++;
+        stats->largest_macs += largest_macs;
+        stats->longest_ms += longest_ms;
+        coordinator_histogram_add(&stats->compute, longest_ms);
+    }
+    return PROTO_OK;
+}
+
+int coordinator_run_stats_add(struct coordinator_run_stats *stats,
+                              const struct coordinator_frame_report *frame)
+{
+    stats->frames++;
+    stats->persons += frame->detection_count;
+    coordinator_histogram_add(&stats->capture, frame->capture_ms);
+    if (frame->error) {
+        stats->broken++;
+        return PROTO_OK;
+    }
+    stats->incomplete += frame->coverage < 1;
+    stats->coverage_sum += frame->coverage;
+    coordinator_histogram_add(&stats->latency, frame->latency_ms);
+    coordinator_histogram_add(&stats->merge, frame->merge_ms);
+    return add_workers(stats, frame);
+}
+
+void coordinator_run_stats_free(struct coordinator_run_stats *stats)
+{
+    free(stats->workers);
+    *stats = (struct coordinator_run_stats){0};
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : NAN;
+}
+
+struct coordinator_run_summary coordinator_run_summarise(const struct coordinator_run_stats *stats,
+                                                         const struct coordinator_run *run)
+{
+    double readable = (double)(stats->frames - stats->broken);
+    double computed = (double)stats->computed;
+    /* Without a planner's own figures: the plan is equal speeds, calibrated by the run's mean. */
+    double ms_per_mac = ratio(stats->compute_ms, (double)stats->macs);
+    double period = ratio(stats->largest_macs * ms_per_mac, computed);
+    double bound = ratio((double)stats->macs * ms_per_mac, computed * run->worker_count);
+    struct coordinator_run_summary summary = {
+        .fps = ratio((double)stats->frames * 1e3, run->wall_ms),
+        .coverage = ratio(stats->coverage_sum, readable),
+        .speedup = ratio(stats->compute_ms, run->wall_ms),
+        .predicted_ms = isnan(run->predicted_ms) ? period : run->predicted_ms,
+        .lower_bound_ms = isnan(run->lower_bound_ms) ? bound : run->lower_bound_ms,
+        .measured_ms = ratio(stats->longest_ms, computed),
+        .macs = (double)stats->macs,
+    };
+    summary.efficiency = ratio(summary.speedup, run->worker_count);
+    summary.gap = ratio(summary.predicted_ms, summary.lower_bound_ms) - 1;
+    summary.model_error = ratio(summary.measured_ms, summary.predicted_ms) - 1;
+    return summary;
+}
+
+double coordinator_run_share(const struct coordinator_worker_stats *worker,
+                             const struct coordinator_run_summary *summary)
+{
+    return summary->macs > 0 ? (double)worker->macs / summary->macs : 0;
+}

@@ -1,0 +1,287 @@
+#include "coordinator/sink_report.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "coordinator/histogram.h"
+#include "coordinator/output.h"
+#include "coordinator/run_stats.h"
+#include "proto/log.h"
+#include "proto/status.h"
+
+struct sink_report {
+    struct coordinator_sink sink;
+    struct coordinator_output output; /* file NULL: only printed */
+    struct coordinator_run_stats stats;
+};
+
+/* NAN is null: jansson refuses to make a number of it. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* To the microsecond or the millionth: more digits would only be noise. */
+static json_t *rounded(double value)
+{
+    return number(isfinite(value) ? round(value * 1e6) / 1e6 : value);
+}
+
+static json_t *text(const char *value)
+{
+    if (!value)
+        return json_null();
+    json_t *string = json_string(value);
+    return string ? string : json_string("(not UTF-8)");
+}
+
+static json_t *percentiles(const struct coordinator_histogram *histogram)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "mean",
+                     rounded(coordinator_histogram_mean(histogram)), "p50",
+                     rounded(coordinator_histogram_percentile(histogram, 50)), "p90",
+                     rounded(coordinator_histogram_percentile(histogram, 90)), "p95",
+                     rounded(coordinator_histogram_percentile(histogram, 95)), "p99",
+                     rounded(coordinator_histogram_percentile(histogram, 99)), "max",
+                     rounded(histogram->count ? histogram->max : NAN));
+}
+
+static json_t *worker_json(const struct coordinator_run_worker *about,
+                           const struct coordinator_worker_stats *stats,
+                           const struct coordinator_run_summary *summary, double wall_ms)
+{
+    static const struct coordinator_worker_stats none;
+    const struct coordinator_worker_stats *s = stats ? stats : &none;
+    return json_pack(
+        "{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "rank",
+        (int)about->rank, "host", text(about->host), "device", text(about->device), "kernels",
+        text(about->kernels), "tiles", (json_int_t)s->tiles, "macs", (json_int_t)s->macs, "share",
+        rounded(coordinator_run_share(s, summary)), "compute_ms", rounded(s->compute_ms),
+        "transfer_ms", rounded(s->transfer_ms), "queue_ms", rounded(s->queue_ms), "idle_ms",
+        rounded(fmax(0, wall_ms - s->compute_ms)), "bytes", (json_int_t)s->bytes, "memory_bytes",
+        about->memory_bytes ? json_integer((json_int_t)about->memory_bytes) : json_null());
+}
+
+static json_t *workers_json(const struct sink_report *report, const struct coordinator_run *run,
+                            const struct coordinator_run_summary *summary)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct coordinator_run_worker *about = &run->workers[i];
+        json_array_append_new(
+            list, worker_json(about, coordinator_run_stats_worker(&report->stats, about->rank),
+                              summary, run->wall_ms));
+    }
+    return list;
+}
+
+static json_t *versions_json(const struct coordinator_run *run)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < run->version_count; i++)
+        json_object_set_new(object, run->versions[i].name, text(run->versions[i].text));
+    return object;
+}
+
+static json_t *date_json(void)
+{
+    char date[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    if (!gmtime_r(&now, &utc) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc))
+        return json_null();
+    return json_string(date);
+}
+
+/* Adds `value` under `key`. A NULL value (no memory) is kept in mind until the end. */
+static void put(json_t *object, const char *key, json_t *value, bool *failed)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        *failed = true;
+}
+
+static json_t *report_json(const struct sink_report *report, const struct coordinator_run *run)
+{
+    const struct coordinator_run_stats *stats = &report->stats;
+    struct coordinator_run_summary summary = coordinator_run_summarise(stats, run);
+    double frames = (double)stats->frames;
+    json_t *root = json_object();
+    if (!root)
+        return NULL;
+    bool failed = false;
+    put(root, "date", date_json(), &failed);
+    put(root, "input", text(run->input), &failed);
+    put(root, "status", text(proto_status_name(run->status)), &failed);
+    put(root, "frames", json_integer((json_int_t)stats->frames), &failed);
+    put(root, "broken", json_integer((json_int_t)stats->broken), &failed);
+    put(root, "incomplete", json_integer((json_int_t)stats->incomplete), &failed);
+    put(root, "persons", json_integer((json_int_t)stats->persons), &failed);
+    put(root, "coverage", rounded(summary.coverage), &failed);
+    put(root, "wall_ms", rounded(run->wall_ms), &failed);
+    put(root, "fps", rounded(summary.fps), &failed);
+    put(root, "latency_ms", percentiles(&stats->latency), &failed);
+    put(root, "compute_ms", percentiles(&stats->compute), &failed);
+    put(root, "capture_ms", percentiles(&stats->capture), &failed);
+    put(root, "merge_ms", percentiles(&stats->merge), &failed);
+    put(root, "coordinator_cpu_ms", rounded(run->coordinator_cpu_ms / frames), &failed);
+    put(root, "bytes_per_frame", rounded((double)stats->bytes / frames), &failed);
+    put(root, "speedup", rounded(summary.speedup), &failed);
+    put(root, "efficiency", rounded(summary.efficiency), &failed);
+    put(root, "predicted_ms", rounded(summary.predicted_ms), &failed);
+    put(root, "lower_bound_ms", rounded(summary.lower_bound_ms), &failed);
+    put(root, "measured_ms", rounded(summary.measured_ms), &failed);
+    put(root, "gap", rounded(summary.gap), &failed);
+    put(root, "model_error", rounded(summary.model_error), &failed);
+    put(root, "watts", json_null(), &failed);
+    put(root, "joules_per_frame", json_null(), &failed);
+    put(root, "power", json_string("no data"), &failed);
+    put(root, "split", text(run->split), &failed);
+    put(root, "depth", json_integer(run->depth), &failed);
+    put(root, "tiles", json_integer(run->tile_count), &failed);
+    put(root, "model",
+        json_pack("{s:o, s:o}", "name", text(run->model_name), "hash", text(run->model_hash)),
+        &failed);
+    put(root, "workers", workers_json(report, run, &summary), &failed);
+    put(root, "versions", versions_json(run), &failed);
+    if (failed) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+static int report_frame(struct coordinator_sink *sink, const struct coordinator_frame_report *frame,
+                        const struct coordinator_image *image)
+{
+    (void)image;
+    return coordinator_run_stats_add(&((struct sink_report *)sink)->stats, frame);
+}
+
+static int report_finish(struct coordinator_sink *sink, const struct coordinator_run *run)
+{
+    struct sink_report *report = (struct sink_report *)sink;
+    if (!report->output.file)
+        return PROTO_OK;
+    json_t *root = report_json(report, run);
+    if (!root) {
+        proto_log_error("coordinator", "%s: %s", report->output.path,
+                        proto_status_text(PROTO_NO_MEMORY));
+        return PROTO_NO_MEMORY;
+    }
+    json_dumpf(root, report->output.file, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    fputc('\n', report->output.file);
+    json_decref(root);
+    return coordinator_output_finish(&report->output); /* sees failed writes by ferror */
+}
+
+static void report_close(struct coordinator_sink *sink)
+{
+    struct sink_report *report = (struct sink_report *)sink;
+    coordinator_output_close(&report->output);
+    coordinator_run_stats_free(&report->stats);
+    free(report);
+}
+
+static const struct coordinator_sink_ops report_ops = {
+    .name = "report",
+    .frame = report_frame,
+    .finish = report_finish,
+    .close = report_close,
+};
+
+int coordinator_sink_report_open(const char *path, struct coordinator_sink **out)
+{
+    struct sink_report *report = calloc(1, sizeof *report);
+    if (!report)
+        return PROTO_NO_MEMORY;
+    report->sink.ops = &report_ops;
+    int status = path ? coordinator_output_open(&report->output, path) : PROTO_OK;
+    if (status != PROTO_OK) {
+        report_close(&report->sink);
+        return status;
+    }
+    *out = &report->sink;
+    return PROTO_OK;
+}
+
+struct coordinator_sink_report_totals
+coordinator_sink_report_totals(const struct coordinator_sink *sink)
+{
+    const struct coordinator_run_stats *stats = &((const struct sink_report *)sink)->stats;
+    return (struct coordinator_sink_report_totals){
+        .frames = stats->frames,
+        .broken = stats->broken,
+        .incomplete = stats->incomplete,
+        .persons = stats->persons,
+    };
+}
+
+/* "12.3 ms", or "-" where nothing was measured. */
+static const char *ms_text(double ms, char out[32])
+{
+    if (isfinite(ms))
+        snprintf(out, 32, "%.*f ms", ms < 10 ? 2 : ms < 100 ? 1 : 0, ms);
+    else
+        snprintf(out, 32, "-");
+    return out;
+}
+
+static void print_percent(FILE *out, const char *label, double ratio)
+{
+    if (isfinite(ratio))
+        fprintf(out, "%s %.1f %%", label, 100 * ratio);
+    else
+        fprintf(out, "%s -", label);
+}
+
+static void print_workers(const struct sink_report *report, const struct coordinator_run *run,
+                          const struct coordinator_run_summary *summary, FILE *out)
+{
+    static const struct coordinator_worker_stats none;
+    fprintf(out, "  %4s  %-16s %-10s %7s %8s %12s %12s %9s\n", "rank", "host", "device", "share",
+            "tiles", "compute", "transfer", "MB/frame");
+    double frames = (double)report->stats.frames;
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct coordinator_run_worker *about = &run->workers[i];
+        const struct coordinator_worker_stats *s =
+            coordinator_run_stats_worker(&report->stats, about->rank);
+        s = s ? s : &none;
+        char compute[32], transfer[32];
+        fprintf(out, "  %4d  %-16s %-10s %5.1f %% %8llu %12s %12s %9.3f\n", (int)about->rank,
+                about->host ? about->host : "-", about->device ? about->device : "-",
+                100 * coordinator_run_share(s, summary), (unsigned long long)s->tiles,
+                ms_text(s->compute_ms / frames, compute),
+                ms_text(s->transfer_ms / frames, transfer), (double)s->bytes / frames * 1e-6);
+    }
+}
+
+void coordinator_sink_report_print(const struct coordinator_sink *sink,
+                                   const struct coordinator_run *run, FILE *out)
+{
+    const struct sink_report *report = (const struct sink_report *)sink;
+    const struct coordinator_run_stats *stats = &report->stats;
+    struct coordinator_run_summary summary = coordinator_run_summarise(stats, run);
+    char a[32], b[32];
+    fprintf(out, "%llu frames, %llu persons", (unsigned long long)stats->frames,
+            (unsigned long long)stats->persons);
+    if (stats->broken)
+        fprintf(out, ", %llu broken pictures", (unsigned long long)stats->broken);
+    if (stats->incomplete)
+        fprintf(out, ", %llu frames not searched completely",
+                (unsigned long long)stats->incomplete);
+    if (isfinite(summary.fps))
+        fprintf(out, "; %.2f frames/s", summary.fps);
+    fprintf(out, "\nlatency p50 %s, p95 %s",
+            ms_text(coordinator_histogram_percentile(&stats->latency, 50), a),
+            ms_text(coordinator_histogram_percentile(&stats->latency, 95), b));
+    fprintf(out, "; coordinator %s CPU a frame\n",
+            ms_text(run->coordinator_cpu_ms / (double)stats->frames, a));
+    print_percent(out, "efficiency", summary.efficiency);
+    print_percent(out, ", plan gap", summary.gap);
+    print_percent(out, ", model error", summary.model_error);
+    fputs(", power: no data\n", out);
+    print_workers(report, run, &summary, out);
+}
