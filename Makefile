@@ -10,7 +10,7 @@ help:
 
 build:
 	@scripts/packages.sh
-	@scripts/build.sh release
+	@scripts/build.sh release muster
 
 demo: build
 	@scripts/demo.sh
@@ -21,7 +21,9 @@ test:
 	@scripts/build.sh dev
 	@scripts/test.sh
 
-bench: build
+bench:
+	@scripts/packages.sh
+	@scripts/build.sh release
 	@scripts/bench.sh
 
 format:

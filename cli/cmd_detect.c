@@ -175,7 +175,8 @@ static int coordinate(struct detect *detect)
     const int finished = sinks_finish(detect, &run);
     if (!status)
         status = finished;
-    if (!detect->options->quiet)
+    const bool any = coordinator_sink_report_totals(detect->report).frames > 0;
+    if (!detect->options->quiet && any)
         coordinator_sink_report_print(detect->report, &run, stderr);
     return exit_code(detect, status);
 }
@@ -249,7 +250,7 @@ static int run_worker(const struct detect_options *options, struct proto_link *l
     const char *name = options->config.model ? options->config.model : "paper";
 
     /* Without the model the worker still has to tell the coordinator so: the folder's name will do for that. */
-    if (cli_model_find(name, model_dir))
+    if (!cli_model_search(name, model_dir))
         snprintf(model_dir, sizeof model_dir, "%s", name);
     worker_settings(options, model_dir, false, &settings);
     return worker_rank_run(link, &settings) == PROTO_LOST ? CLI_FAILED : CLI_DONE;

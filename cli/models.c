@@ -18,24 +18,42 @@ static bool has_model(const char *dir)
     return access(file, R_OK) == 0;
 }
 
-int cli_model_find(const char *name, char path[CLI_PATH_MAX])
+/* NULL where the environment says nothing. */
+static void folders_fill(const char *folders[3])
 {
-    const char *folders[] = {getenv("MUSTER_MODELS"), CLI_MODELS_SOURCE, CLI_MODELS_INSTALLED};
+    folders[0] = getenv("MUSTER_MODELS");
+    folders[1] = CLI_MODELS_SOURCE;
+    folders[2] = CLI_MODELS_INSTALLED;
+}
+
+bool cli_model_search(const char *name, char path[CLI_PATH_MAX])
+{
+    const char *folders[3];
     if (strlen(name) >= CLI_PATH_MAX)
-        return PROTO_INVALID;
+        return false;
     strcpy(path, name);
     if (has_model(path))
-        return PROTO_OK;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        if (!folders[i] || strchr(name, '/'))
+        return true;
+    folders_fill(folders);
+    for (int i = 0; i < 3 && !strchr(name, '/'); i++) {
+        if (!folders[i])
             continue;
         const int length = snprintf(path, CLI_PATH_MAX, "%s/%s", folders[i], name);
         if (length > 0 && length < CLI_PATH_MAX && has_model(path))
-            return PROTO_OK;
+            return true;
     }
-    proto_log_error("cli", "no model '%s': looked for model.yaml in ./%s, %s%s%s/%s and %s/%s", name, name,
-                    folders[0] ? folders[0] : "", folders[0] ? ", " : "", folders[1], name, folders[2],
-                    name);
+    return false;
+}
+
+int cli_model_find(const char *name, char path[CLI_PATH_MAX])
+{
+    const char *folders[3];
+    if (cli_model_search(name, path))
+        return PROTO_OK;
+    folders_fill(folders);
+    proto_log_error("cli",
+                    "no model '%s': it has no model.yaml, nor has a folder of that name in %s%s%s or %s",
+                    name, folders[0] ? folders[0] : "", folders[0] ? ", " : "", folders[1], folders[2]);
     return PROTO_NOT_FOUND;
 }
 

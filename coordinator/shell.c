@@ -64,6 +64,7 @@ struct coordinator_shell {
     struct peer *peers;
     int sending;
     bool reading, input_ended, done, closing;
+    bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
@@ -395,7 +396,10 @@ static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns)
         if (shell->done)
             leave(shell);
     }
-    shell->cpu_ns += thread_cpu_ns() - cpu_before_ns - (shell->sink_cpu_ns - sinks_before_ns);
+    /* What frames cost: beats come with time, not with frames, and sinks have their own account. */
+    if (!shell->idle_turn)
+        shell->cpu_ns += thread_cpu_ns() - cpu_before_ns - (shell->sink_cpu_ns - sinks_before_ns);
+    shell->idle_turn = false;
 }
 
 /* ---- events ---- */
@@ -416,6 +420,7 @@ static void on_message(struct coordinator_shell *shell, int worker,
         coordinator_core_result(shell->core, worker, &message->result, now_us());
         break;
     case PROTO_MESSAGE_BEAT:
+        shell->idle_turn = true;
         shell->peers[worker].gone |= message->beat.state == PROTO_WORKER_STOPPED;
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;

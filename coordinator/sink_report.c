@@ -24,10 +24,10 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* To the microsecond or the millionth: more digits would only be noise. */
+/* To the microsecond or the millionth: more digits would only be noise. + 0.0: never -0. */
 static json_t *rounded(double value)
 {
-    return number(isfinite(value) ? round(value * 1e6) / 1e6 : value);
+    return number(isfinite(value) ? round(value * 1e6) / 1e6 + 0.0 : value);
 }
 
 static json_t *text(const char *value)
@@ -232,7 +232,7 @@ static const char *ms_text(double ms, char out[32])
 static void print_percent(FILE *out, const char *label, double ratio)
 {
     if (isfinite(ratio))
-        fprintf(out, "%s %.1f %%", label, 100 * ratio);
+        fprintf(out, "%s %.1f %%", label, round(1000 * ratio) / 10 + 0.0);
     else
         fprintf(out, "%s -", label);
 }

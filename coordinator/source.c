@@ -159,8 +159,9 @@ static int sequence_open(struct coordinator_source *source, const char *input)
             is_file(path))
             break;
     if (source->first == 2) {
-        coordinator_pattern_format(&source->pattern, 0, path, sizeof path);
-        proto_log_error("coordinator", "%s: no such picture, nor number 1 of this pattern", path);
+        bool fits = coordinator_pattern_format(&source->pattern, 0, path, sizeof path);
+        proto_log_error("coordinator", "%s: no such picture, nor number 1 of this pattern",
+                        fits ? path : input);
         return PROTO_NOT_FOUND;
     }
     /* Names are relative to the last folder before the number. */

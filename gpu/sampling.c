@@ -4,14 +4,24 @@
 #include "proto/log.h"
 #include "proto/status.h"
 
+/* Limits that no pyramid comes near, and that keep the arithmetic within 64 bits. */
+enum { PIXELS_MAX = 1 << 20, STEP_MAX_LOG2 = 40 };
+
+static bool within(int32_t value, int32_t lowest, int32_t highest)
+{
+    return value >= lowest && value <= highest;
+}
+
 static bool fields_plausible(const struct proto_sampling *s)
 {
-    const int32_t side = PROTO_FRAME_SIDE_MAX;
-    return s->w >= 1 && s->h >= 1 && s->x0 >= 0 && s->y0 >= 0 && s->step >= 1 &&
-           s->step <= (int64_t)side << 32 && s->base_w >= 1 && s->base_w <= side &&
-           s->base_h >= 1 && s->base_h <= side && s->base_padded_h >= s->base_h &&
-           s->base_padded_h <= 16 * side && s->band_y0 >= 0 && s->band_y0 <= s->band_y1 &&
-           s->band_y1 <= s->base_h;
+    return within(s->w, 1, PIXELS_MAX) && within(s->h, 1, PIXELS_MAX) &&
+           within(s->x0, 0, PIXELS_MAX) && within(s->y0, 0, PIXELS_MAX) &&
+           within(s->border_x, 0, PIXELS_MAX) && within(s->border_y, 0, PIXELS_MAX) &&
+           s->step >= 1 && s->step <= INT64_C(1) << STEP_MAX_LOG2 &&
+           within(s->base_w, 1, PROTO_FRAME_SIDE_MAX) &&
+           within(s->base_h, 1, PROTO_FRAME_SIDE_MAX) &&
+           within(s->base_padded_h, s->base_h, PIXELS_MAX) && within(s->band_y1, 0, s->base_h) &&
+           within(s->band_y0, 0, s->band_y1);
 }
 
 int gpu_sampling_check(const struct proto_sampling *s, size_t frame_bytes)

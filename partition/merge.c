@@ -47,7 +47,8 @@ struct partition_merge {
     struct proto_detection *detections;
 };
 
-/* Most cells of a rows x cols area that can all be the best of their 7x3 windows: one in each block of 4x2. */
+/* Most cells of a rows x cols area that can all be the best of their 7x3 windows: one in each block
+ * of 4x2. */
 static uint64_t peaks_max(int32_t rows, int32_t cols)
 {
     const int32_t down = PROTO_NMS_REACH_ROWS + 1, across = PROTO_NMS_REACH_COLS + 1;

@@ -20,11 +20,13 @@ void partition_merge_close(struct partition_merge *merge);
 
 /* Forget the last frame. */
 void partition_merge_reset(struct partition_merge *merge);
-/* Add survivors of tiles not added before. Outside data: each is checked (tile, cell inside the
- * tile, finite score, flags). Returns PROTO_OK, PROTO_INVALID (logged; nothing was added) or PROTO_LIMIT. */
+/* Add survivors of tiles not added before, each tile's together and in order of row and column.
+ * Outside data: each is checked (tile, cell inside the tile, order, finite score, flags that fit the
+ * cell). Returns PROTO_OK, PROTO_INVALID or PROTO_LIMIT (logged; nothing was added). */
 int partition_merge_add(struct partition_merge *merge, const struct proto_survivor *survivors,
                         uint32_t count);
-/* Persons, best score first (ties: level, row, column). *detections is valid until the next reset. */
+/* Persons with a score above the threshold, best first (ties: level, row, column).
+ * *detections is valid until the next reset. */
 int partition_merge_finish(struct partition_merge *merge, const struct proto_detection **detections,
                            uint32_t *count);
 

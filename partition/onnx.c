@@ -4,6 +4,7 @@
 #include "partition/onnx.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,11 +109,11 @@ static int read_input(struct partition_onnx_reader *reader)
     return PROTO_OK;
 }
 
-static int finish(struct partition_onnx_reader *reader)
+/* The chain must end in what the graph gives out: one or two scores. */
+static int check_end(struct partition_onnx_reader *reader)
 {
-    struct partition_net *net = reader->net;
+    const struct partition_net *net = reader->net;
     const struct proto_layer *last = net->layer_count ? &net->layers[net->layer_count - 1] : NULL;
-    snprintf(reader->what, sizeof(reader->what), "graph");
     if (reader->graph->n_output != 1 ||
         strcmp(partition_onnx_text(reader->graph->output[0]->name), reader->flow) != 0)
         return partition_onnx_refuse(
@@ -125,6 +126,22 @@ static int finish(struct partition_onnx_reader *reader)
                                      "(background, person), not with %d x %d x %d of '%s'",
                                      reader->c, reader->h, reader->w,
                                      last ? last->name : reader->flow);
+    if (reader->ended && last->cout == 1)
+        return partition_onnx_refuse(reader, "Softmax of one output is always 1; leave it out");
+    return PROTO_OK;
+}
+
+static int finish(struct partition_onnx_reader *reader)
+{
+    struct partition_net *net = reader->net;
+    snprintf(reader->what, sizeof(reader->what), "graph");
+    const int status = check_end(reader);
+    if (status != PROTO_OK)
+        return status;
+    for (uint64_t i = 0; i < reader->weight_count; i++)
+        if (!isfinite(reader->weights[i]))
+            return partition_onnx_malformed(
+                reader, "a weight is too large after folding in a factor or normalization");
     for (int i = 0; i < net->layer_count; i++)
         if (net->layers[i].kind == PROTO_LAYER_CONV) {
             net->layers[i].weights = reader->weights + reader->weight_at[i];

@@ -1,7 +1,7 @@
-/* ONNX file -> layers. The operators we accept are one table in onnx.c:
+/* ONNX file -> layers. The operators we accept are one table in onnx_ops.c:
  * Conv, Relu, MaxPool, Gemm, Flatten/Reshape before Gemm, Dropout, Identity, Softmax/LogSoftmax at
- * the end (dropped: scores are linear), BatchNormalization (folded), Constant, Cast. Weights fp32 or fp16, inline
- * (raw or typed) or as external data. Source: onnx.proto3, https://github.com/onnx/onnx.
+ * the end (dropped: scores are linear), BatchNormalization (folded), Constant, Cast. Weights fp32 or
+ * fp16, inline (raw or typed) or as external data. Source: onnx.proto3, https://github.com/onnx/onnx.
  */
 #ifndef PARTITION_ONNX_H
 #define PARTITION_ONNX_H

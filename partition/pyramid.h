@@ -50,7 +50,8 @@ void partition_pyramid_sampling(const struct partition_pyramid *pyramid,
                                 const struct partition_model *model, int level,
                                 const struct proto_rect *cells, struct proto_sampling *out);
 
-/* The person's box, in frame pixels, at a (fractional) cell of a level: height person_px / f, width aspect * height. */
+/* The person's box, in frame pixels, at a (fractional) cell of a level: height person_px / f, width
+ * aspect * height. */
 void partition_pyramid_box(const struct partition_pyramid *pyramid,
                            const struct partition_model *model, int level, double row, double col,
                            double box_xywh[4]);

@@ -463,7 +463,7 @@ static const char *wrong_result(const struct proto_result *result)
 
 static const char *wrong_beat(const struct proto_beat *beat)
 {
-    return beat->state > PROTO_WORKER_FAILED ? "state" : NULL;
+    return beat->state > PROTO_WORKER_STOPPED ? "state" : NULL;
 }
 
 /* Key of a value that can't be right, or NULL. */

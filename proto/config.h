@@ -62,6 +62,10 @@ struct proto_config_detect {
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);
 void proto_config_detect_free(struct proto_config_detect *config);
 
+/* "0.25", "-1e3": the whole text is one decimal number, with a point in every locale.
+ * Returns PROTO_OK or PROTO_INVALID; does not log. */
+int proto_config_number(const char *text, double *out);
+
 /* "100ms", "2s", "40W", "75%", "1Gbit/s", "640px" -> number in the unit named by `unit`
  * ("ms", "W", "%", "Mbit/s", "px", ...; quantity.c lists all). Returns PROTO_OK, or PROTO_INVALID if
  * the unit is missing or of another kind; does not log, since only the caller knows the key. */

@@ -147,7 +147,7 @@ static void free_slot(struct mpi_end *end, int index)
 static void mark_broken(struct mpi_end *end, int index)
 {
     struct peer *peer = &end->peers[index];
-    if (peer->silent)
+    if (peer->silent || peer->broken)
         return;
     peer->silent = peer->broken = true;
     end->broken_count++;

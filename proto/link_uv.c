@@ -101,6 +101,7 @@ void proto_link_uv_eager(struct proto_link_uv *poller, bool eager)
 void proto_link_uv_stop(struct proto_link_uv *poller)
 {
     poller->running = false;
+    poller->link->wake = NULL;
     uv_close((uv_handle_t *)&poller->async, NULL);
     uv_close((uv_handle_t *)&poller->timer, NULL);
     uv_close((uv_handle_t *)&poller->idle, NULL);

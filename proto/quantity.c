@@ -1,4 +1,4 @@
-/* Numbers with a unit, as people write them in config files: see proto_config_quantity. */
+/* Numbers, and numbers with a unit, as people write them in config files: see config.h. */
 #include <ctype.h>
 #include <locale.h>
 #include <math.h>
@@ -62,6 +62,16 @@ static bool read_number(const char *text, double *out, const char **rest)
         freelocale(c_locale);
     }
     return isfinite(*out);
+}
+
+int proto_config_number(const char *text, double *out)
+{
+    double value;
+    const char *rest;
+    if (!read_number(text, &value, &rest) || *rest)
+        return PROTO_INVALID;
+    *out = value;
+    return PROTO_OK;
 }
 
 int proto_config_quantity(const char *text, const char *unit, double *out)

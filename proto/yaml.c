@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -332,15 +331,9 @@ int proto_yaml_load(const struct proto_yaml *yaml, const cyaml_schema_value_t *s
 {
     struct trace trace = {0};
     cyaml_config_t config = make_config(&trace);
-    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    locale_t before = c_locale ? uselocale(c_locale) : (locale_t)0;
     *out = NULL;
     cyaml_err_t error =
         cyaml_load_data((const uint8_t *)yaml->text, yaml->len_bytes, &config, schema, out, NULL);
-    if (c_locale) {
-        uselocale(before);
-        freelocale(c_locale);
-    }
     if (error == CYAML_OK)
         return PROTO_OK;
     if (!trace.message[0])

@@ -20,7 +20,6 @@ int proto_yaml_open(struct proto_yaml *yaml, const char *path);
 void proto_yaml_close(struct proto_yaml *yaml);
 
 /* Read the text into *out, which is freed with proto_yaml_free; NULL if the file has no content.
- * Numbers have a decimal point whatever the locale is.
  * Returns PROTO_OK, PROTO_FORMAT or PROTO_NO_MEMORY; logs. */
 int proto_yaml_load(const struct proto_yaml *yaml, const cyaml_schema_value_t *schema, void **out);
 void proto_yaml_free(const cyaml_schema_value_t *schema, void *data);

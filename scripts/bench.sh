@@ -2,7 +2,7 @@
 # The benchmarks, one after the other, on an otherwise idle machine. They print ratios of one run;
 # none of them passes or fails.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 tests=build/release/tests
 
 run() {

@@ -64,7 +64,8 @@ typedef uint64_t scene_parts;
 /* Build the parts; the lowest sole touches the floor. */
 void scene_body_init(struct scene_body *body, const struct scene_look *look,
                      const struct scene_pose *pose);
-/* Distance to the surface made of `parts`; *nearest (may be NULL) is the part that owns the point. */
+/* Distance to the surface made of `parts`; *nearest (may be NULL) is the part that owns the point.
+ */
 float scene_body_distance(const struct scene_body *body, scene_parts parts, struct scene_vec p,
                           int *nearest);
 /* First hit of a ray (unit direction) between *t and end; true: *t is the hit. accuracy: metres. */
@@ -75,7 +76,8 @@ scene_parts scene_body_near(const struct scene_body *body, scene_parts parts, st
                             float reach);
 struct scene_vec scene_body_normal(const struct scene_body *body, scene_parts parts,
                                    struct scene_vec p, float accuracy);
-/* Outline rectangle of one part, of the whole figure; false: (partly) beside or behind the camera. */
+/* Outline rectangle of one part, of the whole figure; false: (partly) beside or behind the camera.
+ */
 bool scene_body_part_box(const struct scene_camera *camera, const struct scene_part *part,
                          float margin, struct scene_box *box);
 bool scene_body_box(const struct scene_camera *camera, const struct scene_body *body,

@@ -1,4 +1,5 @@
-/* What a ray meets: floor, things, persons. Rays of one screen tile share lists of what may be in their way.
+/* What a ray meets: floor, things, persons. Rays of one screen tile share lists of what may be in
+ * their way.
  */
 #ifndef COORDINATOR_SCENE_CAST_H
 #define COORDINATOR_SCENE_CAST_H

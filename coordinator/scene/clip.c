@@ -109,37 +109,48 @@ static int prepare_folder(const char *dir, bool force)
     return status;
 }
 
+/* "key: value", padded so that the comments stand below each other. */
+static void put_key(FILE *file, const char *key, int decimals, double value, const char *comment)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%s: %.*f", key, decimals, value);
+    if (comment)
+        fprintf(file, "%-22s# %s\n", text, comment);
+    else
+        fprintf(file, "%s\n", text);
+}
+
+static void print_camera(FILE *file, const struct scene *scene, const struct scene_settings *s)
+{
+    const struct scene_camera *camera = scene_camera_of(scene);
+    fprintf(file, "# Camera of a rendered clip: %s, seed %llu.\n", scene_place_of(scene),
+            (unsigned long long)s->seed);
+    put_key(file, "width", 0, camera->size.w, "pixels");
+    put_key(file, "height", 0, camera->size.h, NULL);
+    put_key(file, "fx", 3, (double)camera->fx, "focal length, pixels");
+    put_key(file, "fy", 3, (double)camera->fy, NULL);
+    put_key(file, "cx", 1, (double)camera->cx, "principal point, pixels from the top-left corner");
+    put_key(file, "cy", 1, (double)camera->cy, NULL);
+    put_key(file, "height_m", 3, s->camera_height_m, "of the lens above the floor");
+    put_key(file, "pitch_deg", 3, s->pitch_deg, "down is positive");
+    put_key(file, "roll_deg", 3, s->roll_deg,
+            "clockwise, seen from behind the camera, is positive");
+    put_key(file, "body_min_m", 2, 1.40, "shortest and tallest person, soles to top of head,");
+    put_key(file, "body_max_m", 2, 2.00, "in any pose");
+    put_key(file, "distance_min_m", 2, s->min_distance_m - 0.1, "of persons, along the floor");
+    put_key(file, "distance_max_m", 2, s->max_distance_m + 0.1, NULL);
+}
+
 static int write_camera(const struct scene *scene, const struct scene_settings *s, const char *dir)
 {
     char path[PATH_MAX_BYTES];
     int status = join(path, dir, "camera.yaml");
     if (status)
         return status;
-    const struct scene_camera *camera = scene_camera_of(scene);
     struct coordinator_output output = {0};
     status = coordinator_output_open(&output, path);
     if (!status) {
-        fprintf(output.file,
-                "# Camera of a rendered clip (%s, seed %llu). configs/cameras/scene.yaml explains "
-                "each key.\n"
-                "width: %d            # pixels\n"
-                "height: %d\n"
-                "fx: %.3f         # focal length, pixels\n"
-                "fy: %.3f\n"
-                "cx: %.1f           # principal point, pixels from the top-left corner\n"
-                "cy: %.1f\n"
-                "height_m: %.3f       # of the lens above the floor\n"
-                "pitch_deg: %.3f      # down is positive\n"
-                "roll_deg: %.3f       # clockwise, seen from behind the camera, is positive\n"
-                "body_min_m: 1.40      # shortest and tallest person, soles to top of head, in any "
-                "pose\n"
-                "body_max_m: 2.00\n"
-                "distance_min_m: %.2f  # of persons, along the floor\n"
-                "distance_max_m: %.2f\n",
-                scene_place_of(scene), (unsigned long long)s->seed, camera->size.w, camera->size.h,
-                (double)camera->fx, (double)camera->fy, (double)camera->cx, (double)camera->cy,
-                s->camera_height_m, s->pitch_deg, s->roll_deg, s->min_distance_m - 0.1,
-                s->max_distance_m + 0.1);
+        print_camera(output.file, scene, s);
         status = coordinator_output_finish(&output);
     }
     coordinator_output_close(&output);

@@ -56,7 +56,8 @@ static struct scene_vec add_straps(const struct scene_look *look, const struct s
     return scene_blend(colour, look->bag_colour, cover);
 }
 
-/* Front of the trunk: open jackets show what is under them, closed ones a row of buttons, all a collar. */
+/* Front of the trunk: open jackets show what is under them, closed ones a row of buttons, all a
+ * collar. */
 static struct scene_vec top_colour(const struct scene_look *look, const struct spot *s,
                                    float footprint)
 {

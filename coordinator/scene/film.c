@@ -15,7 +15,8 @@ static int inside(int v, int size)
     return v < 0 ? 0 : v >= size ? size - 1 : v;
 }
 
-/* Pixels of a person become the mean along the way that the person moves while the shutter is open. */
+/* Pixels of a person become the mean along the way that the person moves while the shutter is open.
+ */
 static void blur_motion(struct scene_render *render, float shutter_s, const float (*speeds)[2])
 {
     int w = render->size.w, h = render->size.h;

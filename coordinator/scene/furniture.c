@@ -27,7 +27,7 @@ struct scene_surface scene_paint(struct scene_builder *b, enum scene_surface_kin
     return s;
 }
 
-struct scene_thing *scene_add(struct scene_builder *b, enum scene_shape shape,
+struct scene_thing *scene_put(struct scene_builder *b, enum scene_shape shape,
                               struct scene_vec centre, struct scene_vec half,
                               struct scene_surface surface)
 {
@@ -48,7 +48,7 @@ void scene_turn(struct scene_thing *thing, float turns)
 struct scene_thing *scene_stand(struct scene_builder *b, enum scene_shape shape, float x, float y,
                                 struct scene_vec half, struct scene_surface surface)
 {
-    struct scene_thing *thing = scene_add(b, shape, scene_vec(x, y, half.z), half, surface);
+    struct scene_thing *thing = scene_put(b, shape, scene_vec(x, y, half.z), half, surface);
     thing->is_solid = true;
     return thing;
 }
@@ -61,22 +61,22 @@ void scene_add_plant(struct scene_builder *b, float x, float y)
                 scene_paint(b, SCENE_SURFACE_PLAIN, &scene_metals, NULL, 1));
     struct scene_surface leaves =
         scene_paint(b, SCENE_SURFACE_LEAVES, SCENE_RGB(0x2f4a24), SCENE_RGB(0x6b8a45), 1);
-    scene_add(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, pot * 2 + size * 0.8f),
+    scene_put(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, pot * 2 + size * 0.8f),
               scene_vec(size * 0.75f, size * 0.75f, size), leaves);
 }
 
-/* A rack with a coat and a hat on it: about as tall and wide as a person. */
+/* A rack with a coat on it: about as tall and wide as a person. */
 void scene_add_coat_rack(struct scene_builder *b, float x, float y)
 {
-    struct scene_random *r = &b->random;
+    struct scene_surface wood = scene_paint(b, SCENE_SURFACE_PLAIN, &scene_woods, NULL, 1);
     struct scene_surface cloth =
-        scene_paint(b, SCENE_SURFACE_GRAIN, &scene_louds, &scene_metals, 1);
-    scene_stand(b, SCENE_SHAPE_CYLINDER, x, y, scene_vec(0.025f, 0.025f, 0.9f),
-                scene_paint(b, SCENE_SURFACE_PLAIN, &scene_woods, NULL, 1));
-    scene_add(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, 1.15f), scene_vec(0.2f, 0.13f, 0.45f),
+        scene_paint(b, SCENE_SURFACE_GRAIN, &scene_metals, &scene_woods, 1);
+    scene_stand(b, SCENE_SHAPE_CYLINDER, x, y, scene_vec(0.025f, 0.025f, 0.9f), wood);
+    scene_put(b, SCENE_SHAPE_CYLINDER, scene_vec(x, y, 0.02f), scene_vec(0.2f, 0.2f, 0.02f), wood);
+    scene_put(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, 1.42f), scene_vec(0.21f, 0.12f, 0.17f),
               cloth);
-    scene_add(b, SCENE_SHAPE_CYLINDER, scene_vec(x, y, 0.02f), scene_vec(0.2f, 0.2f, 0.02f),
-              scene_paint(b, SCENE_SURFACE_PLAIN, SCENE_RGB(0x2a2a2a), NULL, 1));
+    scene_put(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, 1.12f), scene_vec(0.19f, 0.12f, 0.45f),
+              cloth);
 }
 
 void scene_add_bin(struct scene_builder *b, float x, float y)
@@ -109,7 +109,7 @@ void scene_add_counter(struct scene_builder *b, float x, float y)
     scene_turn(scene_stand(b, SCENE_SHAPE_BOX, x, y, scene_vec(half, depth, height / 2), body),
                turns);
     struct scene_surface top = scene_paint(b, SCENE_SURFACE_PLAIN, &scene_wall_paints, NULL, 1);
-    scene_turn(scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, height),
+    scene_turn(scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, height),
                          scene_vec(half + 0.04f, depth + 0.04f, 0.02f), top),
                turns);
     if (scene_random_chance(r, 0.6f)) {
@@ -117,7 +117,7 @@ void scene_add_counter(struct scene_builder *b, float x, float y)
             scene_paint(b, SCENE_SURFACE_POSTER, &scene_louds, &scene_louds, 1);
         float side = scene_random_range(r, -half, half) * 0.7f,
               size = scene_random_range(r, 0.08f, 0.2f);
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x + side, y, height + size),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x + side, y, height + size),
                   scene_vec(size, 0.1f, size), item);
     }
 }
@@ -163,10 +163,10 @@ void scene_add_post(struct scene_builder *b, float x, float y)
     struct scene_surface board =
         scene_paint(b, SCENE_SURFACE_POSTER, &scene_louds, &scene_louds, 1);
     if (scene_random_chance(r, 0.6f))
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y - 0.06f, half * 1.7f),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y - 0.06f, half * 1.7f),
                   scene_vec(0.3f, 0.02f, 0.3f), board);
     else
-        scene_add(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, half * 2),
+        scene_put(b, SCENE_SHAPE_ELLIPSOID, scene_vec(x, y, half * 2),
                   scene_vec(0.22f, 0.22f, 0.18f),
                   scene_paint(b, SCENE_SURFACE_PLAIN, SCENE_RGB(0xd8d8cc), NULL, 1));
 }
@@ -182,7 +182,7 @@ void scene_add_tree(struct scene_builder *b, float x, float y)
         struct scene_surface leaves =
             scene_paint(b, SCENE_SURFACE_LEAVES, SCENE_RGB(0x2c4520), SCENE_RGB(0x74904a), 1);
         float dx = scene_random_range(r, -0.6f, 0.6f), dz = scene_random_range(r, 0, 0.9f);
-        scene_add(b, SCENE_SHAPE_ELLIPSOID,
+        scene_put(b, SCENE_SHAPE_ELLIPSOID,
                   scene_vec(x + dx, y + dx * 0.5f, half * 2 + crown * 0.5f + dz),
                   scene_vec(crown, crown, crown * 0.7f), leaves);
     }
@@ -199,18 +199,18 @@ void scene_add_car(struct scene_builder *b, float x, float y)
         scene_paint(b, SCENE_SURFACE_WINDOW, SCENE_RGB(0x1c1f22), NULL, 0.9f);
     struct scene_surface tyre = scene_paint(b, SCENE_SURFACE_PLAIN, SCENE_RGB(0x17181a), NULL, 1);
     struct scene_thing *hull =
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, 0.57f), scene_vec(0.85f, 2.1f, 0.33f), body);
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, 0.57f), scene_vec(0.85f, 2.1f, 0.33f), body);
     hull->is_solid = true;
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y + 0.15f, 1.12f), scene_vec(0.7f, 1.15f, 0.23f),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y + 0.15f, 1.12f), scene_vec(0.7f, 1.15f, 0.23f),
               glass);
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y + 0.15f, 1.38f), scene_vec(0.68f, 1.0f, 0.04f),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y + 0.15f, 1.38f), scene_vec(0.68f, 1.0f, 0.04f),
               body);
     for (int i = 0; i < 4; i++)
-        scene_add(b, SCENE_SHAPE_ELLIPSOID,
+        scene_put(b, SCENE_SHAPE_ELLIPSOID,
                   scene_vec(x + (i & 1 ? 0.78f : -0.78f), y + (i & 2 ? 1.35f : -1.35f), 0.31f),
                   scene_vec(0.11f, 0.31f, 0.31f), tyre);
     struct scene_surface lamp = scene_paint(b, SCENE_SURFACE_PLAIN, SCENE_RGB(0xb03a2e), NULL, 1);
     for (int i = 0; i < 2; i++)
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x + (i ? 0.7f : -0.7f), y - 2.1f, 0.7f),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x + (i ? 0.7f : -0.7f), y - 2.1f, 0.7f),
                   scene_vec(0.12f, 0.02f, 0.06f), lamp);
 }

@@ -1,5 +1,5 @@
-/* What places are furnished with: a builder that adds things, and the things that are made of several
- * parts (plants, cars, trees, coat racks that look a little like persons ..).
+/* What places are furnished with: a builder that adds things, and the things that are made of
+ * several parts (plants, cars, trees, coat racks that look a little like persons ..).
  */
 #ifndef COORDINATOR_SCENE_FURNITURE_H
 #define COORDINATOR_SCENE_FURNITURE_H
@@ -25,13 +25,13 @@ extern const struct scene_palette scene_louds;
 extern const struct scene_palette scene_metals;
 #define SCENE_RGB(value) (&(const struct scene_palette){1, {value}})
 
-/* A surface in one colour of each palette (other may be NULL: the same again). Only here are colours drawn, one
- * after the other: in an argument list their order would be the compiler's. */
+/* A surface in one colour of each palette (other may be NULL: the same again). Only here are
+ * colours drawn, one after the other: in an argument list their order would be the compiler's. */
 struct scene_surface scene_paint(struct scene_builder *b, enum scene_surface_kind kind,
                                  const struct scene_palette *main,
                                  const struct scene_palette *other, float size_m);
 /* Add a thing; the result may be changed until the next call. */
-struct scene_thing *scene_add(struct scene_builder *b, enum scene_shape shape,
+struct scene_thing *scene_put(struct scene_builder *b, enum scene_shape shape,
                               struct scene_vec centre, struct scene_vec half,
                               struct scene_surface surface);
 /* The same, standing on the floor at (x, y); people walk around it. */

@@ -16,7 +16,8 @@ static float inverse(float v)
     return 1 / (v < 1e-7f && v > -1e-7f ? 1e-7f : v);
 }
 
-/* Entry of a ray into |p| <= half along one axis; false: it misses the slab between *in and *out. */
+/* Entry of a ray into |p| <= half along one axis; false: it misses the slab between *in and *out.
+ */
 static bool cross_slab(float origin, float ray, float half, float *in, float *out, bool *entered)
 {
     float inv = inverse(ray);

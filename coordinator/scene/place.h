@@ -55,7 +55,7 @@ struct scene_touch {
     struct scene_vec local;
 };
 
-/* Build a place that stays visible from `near_m` on. kind SCENE_PLACE_KINDS: the seed chooses. */
+/* Build a place with room for people up to far_m away. kind SCENE_PLACE_KINDS: the seed chooses. */
 void scene_place_build(struct scene_place *place, enum scene_place_kind kind, uint64_t seed,
                        float far_m);
 /* Where a ray first meets a thing before *t; true: *t and *touch are set. */

@@ -17,13 +17,13 @@ static void furnish_wall(struct scene_builder *b, float x, float side, float len
         if (what <= 1) {
             struct scene_surface door =
                 scene_paint(b, SCENE_SURFACE_DOOR, &scene_woods, &scene_wall_paints, 1);
-            scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, 1.05f), scene_vec(0.03f, 0.5f, 1.05f),
+            scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, 1.05f), scene_vec(0.03f, 0.5f, 1.05f),
                       door);
         } else if (what == 2) {
             struct scene_surface window =
                 scene_paint(b, SCENE_SURFACE_WINDOW, &scene_wall_paints, NULL, half);
             window.gloss = 0.6f;
-            scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, 1.55f), scene_vec(0.03f, half, 0.6f),
+            scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, 1.55f), scene_vec(0.03f, half, 0.6f),
                       window);
         } else if (what == 3) {
             struct scene_surface books =
@@ -33,12 +33,12 @@ static void furnish_wall(struct scene_builder *b, float x, float side, float len
         } else {
             struct scene_surface poster =
                 scene_paint(b, SCENE_SURFACE_POSTER, &scene_louds, &scene_wall_paints, 1);
-            scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, scene_random_range(r, 1.4f, 1.7f)),
+            scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, scene_random_range(r, 1.4f, 1.7f)),
                       scene_vec(0.015f, half * 0.7f, half * 0.8f), poster);
         }
     }
     struct scene_surface skirting = scene_paint(b, SCENE_SURFACE_PLAIN, &scene_metals, NULL, 1);
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, length / 2, 0.05f),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, length / 2, 0.05f),
               scene_vec(0.02f, length / 2 + 1, 0.05f), skirting);
 }
 
@@ -56,7 +56,7 @@ static void furnish_end(struct scene_builder *b, float y, float left, float righ
         struct scene_vec half = what == 0   ? scene_vec(0.5f, 0.03f, 1.05f)
                                 : what == 1 ? scene_vec(0.6f, 0.03f, 0.75f)
                                             : scene_vec(0.4f, 0.02f, 0.5f);
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y, what == 0 ? 1.05f : 1.6f), half, surface);
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y, what == 0 ? 1.05f : 1.6f), half, surface);
     }
 }
 
@@ -76,17 +76,17 @@ static void add_room(struct scene_builder *b, float length, float height, bool l
     struct scene_surface ceiling =
         scene_paint(b, SCENE_SURFACE_TILES, SCENE_RGB(0xd8d8d4), SCENE_RGB(0xd8d8d4), 0.6f);
     ceiling.seed = ceiling.seed * 3 + 1;
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(left - 0.1f, length / 2, height / 2),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(left - 0.1f, length / 2, height / 2),
               scene_vec(0.1f, length / 2 + 3, height / 2), wall);
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(right + 0.1f, length / 2, height / 2),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(right + 0.1f, length / 2, height / 2),
               scene_vec(0.1f, length / 2 + 3, height / 2), wall);
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(middle, length + 0.1f, height / 2),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(middle, length + 0.1f, height / 2),
               scene_vec(half + 0.2f, 0.1f, height / 2), end);
-    scene_add(b, SCENE_SHAPE_BOX, scene_vec(middle, length / 2, height + 0.1f),
+    scene_put(b, SCENE_SHAPE_BOX, scene_vec(middle, length / 2, height + 0.1f),
               scene_vec(half + 0.2f, length / 2 + 3, 0.1f), ceiling);
     struct scene_surface lamp = scene_paint(b, SCENE_SURFACE_LAMP, SCENE_RGB(0xf4f1e4), NULL, 1);
     for (float y = 1.5f; lamps && y < length; y += 2.6f)
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(middle, y, height), scene_vec(0.3f, 0.6f, 0.02f),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(middle, y, height), scene_vec(0.3f, 0.6f, 0.02f),
                   lamp);
 }
 
@@ -111,8 +111,8 @@ static void light_outdoor(struct scene_builder *b)
     float x = scene_random_range(r, -1.2f, 1.2f), y = scene_random_range(r, -1.2f, 0.3f);
     float power = scene_random_range(r, 0.85f, 1.2f);
     light->direction = scene_unit(scene_vec(x, y, 1));
-    light->key = scene_scale(scene_vec(1.06f, 1, 0.9f), (sunny ? 1.15f : 0.4f) * power);
-    light->sky = scene_scale(scene_vec(0.92f, 1, 1.12f), (sunny ? 0.38f : 0.65f) * power);
+    light->key = scene_scale(scene_vec(1.06f, 1, 0.9f), (sunny ? 1.15f : 0.6f) * power);
+    light->sky = scene_scale(scene_vec(0.92f, 1, 1.12f), (sunny ? 0.45f : 0.85f) * power);
     light->bounce = scene_scale(b->place->floor.a, 0.4f * power);
     light->haze_per_m = scene_random_range(r, 0.003f, 0.012f);
 }
@@ -221,18 +221,18 @@ static void add_houses(struct scene_builder *b, float x, float side, float lengt
             kind == SCENE_SURFACE_BRICK ? SCENE_RGB(0x8a5644) : &scene_stones;
         struct scene_surface front =
             scene_paint(b, kind, main, &scene_wall_paints, scene_random_range(r, 1.6f, 2.8f));
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(x + side * 2, y + half, tall),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(x + side * 2, y + half, tall),
                   scene_vec(2, half, tall), front);
         if (scene_random_chance(r, 0.5f)) {
             struct scene_surface awning =
                 scene_paint(b, SCENE_SURFACE_PLAIN, &scene_louds, NULL, 1);
-            scene_add(b, SCENE_SHAPE_BOX, scene_vec(x - side * 0.35f, y + half, 2.5f),
+            scene_put(b, SCENE_SHAPE_BOX, scene_vec(x - side * 0.35f, y + half, 2.5f),
                       scene_vec(0.35f, half * 0.8f, 0.08f), awning);
         }
         if (scene_random_chance(r, 0.6f)) {
             struct scene_surface door =
                 scene_paint(b, SCENE_SURFACE_DOOR, &scene_woods, &scene_wall_paints, 1);
-            scene_add(b, SCENE_SHAPE_BOX, scene_vec(x, y + half * 0.5f, 1.1f),
+            scene_put(b, SCENE_SHAPE_BOX, scene_vec(x, y + half * 0.5f, 1.1f),
                       scene_vec(0.04f, 0.55f, 1.1f), door);
         }
         y += 2 * half;
@@ -257,12 +257,12 @@ static void build_street(struct scene_builder *b, float far_m)
     struct scene_surface end =
         scene_paint(b, SCENE_SURFACE_FACADE, &scene_stones, &scene_wall_paints, 2.2f);
     if (scene_random_chance(r, 0.7f))
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(0, far_m + scene_random_range(r, 6, 24), 5),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(0, far_m + scene_random_range(r, 6, 24), 5),
                   scene_vec(30, 1, 5), end);
     if (!paved) {
         struct scene_surface walk =
             scene_paint(b, SCENE_SURFACE_TILES, &scene_stones, &scene_stones, 0.4f);
-        scene_add(b, SCENE_SHAPE_BOX, scene_vec(place->left_m + 0.7f, place->depth_m / 2, 0.005f),
+        scene_put(b, SCENE_SHAPE_BOX, scene_vec(place->left_m + 0.7f, place->depth_m / 2, 0.005f),
                   scene_vec(1, place->depth_m / 2 + 3, 0.005f), walk);
     }
     if (scene_random_chance(r, 0.6f))
@@ -273,7 +273,8 @@ static void build_street(struct scene_builder *b, float far_m)
             far_m + 6);
 }
 
-/* Light that reaches the floor: less beside furniture, none in the sun's shadow of it; pools of light. */
+/* Light that reaches the floor: less beside furniture, none in the sun's shadow of it; pools of
+ * light. */
 static void bake_floor(struct scene_place *place, uint32_t seed)
 {
     float wide = place->right_m - place->left_m + 4,

@@ -1,7 +1,8 @@
 /* Where the joints are: a walking cycle by joint angles, and arms that swing, carry or hold.
  *
- * Angles follow the usual gait curves (hip about +-22 degrees, knee with a small bend under load and a large
- * one in swing). Lengths are shares of body height (Drillis and Contini 1966).
+ * Angles follow the usual gait curves: the hip from 32 degrees forward to 12 back, the knee with a
+ * small bend under load and a large one in swing. Lengths are shares of body height (Drillis and
+ * Contini 1966).
  */
 #include "coordinator/scene/body.h"
 
@@ -54,7 +55,8 @@ static void add_leg(struct scene_body *body, const struct frame *f, struct scene
         s * (0.05f * cycle_bump(phase, 0.0f, 0.12f) - 0.13f * cycle_bump(phase, 0.64f, 0.2f));
     struct scene_vec joint = place(f, hips, side * 0.052f * h, 0, 0);
     struct scene_vec bend = scene_along(joint, hang(f, hip), 0.245f * h);
-    struct scene_vec ankle = scene_along(bend, hang(f, hip - knee), 0.243f * h);
+    struct scene_vec down = hang(f, hip - knee);
+    struct scene_vec ankle = scene_along(bend, down, 0.243f * h);
     /* The foot lies flat but for heel strike and push-off; toes point a little outwards. */
     struct scene_vec along =
         scene_along(scene_scale(f->forward, scene_cos(toe)), f->up, scene_sin(toe));
@@ -64,14 +66,15 @@ static void add_leg(struct scene_body *body, const struct frame *f, struct scene
     struct scene_vec heel = scene_along(scene_along(ankle, along, -0.022f * h), drop, 0.018f * h);
     struct scene_vec ball = scene_along(scene_along(ankle, along, 0.085f * h), drop, 0.024f * h);
     bool bare = look->bottom != SCENE_BOTTOM_TROUSERS;
-    float shank = bare ? 0.027f : 0.035f, cuff = bare ? 0.02f : 0.031f;
-    add(body, SCENE_PART_THIGH, joint, bend, 0.053f * g, bare ? 0.034f * g : 0.041f * g, 0.04f);
-    add(body, SCENE_PART_SHANK, bend, ankle, shank * g, cuff * g, 0.025f);
-    /* Calf */
-    struct scene_vec calf =
-        scene_along(scene_along(bend, hang(f, hip - knee), 0.07f * h), f->forward, -0.01f * h);
-    add(body, SCENE_PART_SHANK, calf, scene_along(calf, hang(f, hip - knee), 0.05f * h), shank * g,
-        shank * 0.9f * g, 0.03f);
+    float knee_r = bare ? 0.034f * g : 0.041f * g, shank = bare ? 0.028f * g : 0.037f * g;
+    add(body, SCENE_PART_THIGH, joint, bend, 0.053f * g, knee_r, 0.04f);
+    add(body, SCENE_PART_SHANK, bend, ankle, shank, bare ? 0.02f * g : 0.032f * g, 0.025f);
+    if (bare) { /* the calf */
+        struct scene_vec calf =
+            scene_along(scene_along(bend, down, 0.07f * h), f->forward, -0.01f * h);
+        add(body, SCENE_PART_SHANK, calf, scene_along(calf, down, 0.05f * h), 0.028f * g,
+            0.025f * g, 0.03f);
+    }
     add(body, SCENE_PART_FOOT, heel, ball, 0.023f * h, 0.017f * h, 0.02f);
 }
 
@@ -205,7 +208,7 @@ static void add_bag(struct scene_body *body, const struct frame *f, struct scene
 {
     float h = body->look->height_m;
     if (body->look->bag == SCENE_BAG_BACKPACK) {
-        struct scene_vec top = place(f, neck, 0, -0.105f * h, -0.08f * h);
+        struct scene_vec top = place(f, neck, 0, -0.09f * h, -0.08f * h);
         for (float side = -1; side <= 1; side += 2)
             add(body, SCENE_PART_BAG, place(f, top, side * 0.035f * h, 0, 0),
                 place(f, top, side * 0.035f * h, -0.01f * h, -0.14f * h), 0.045f * h, 0.05f * h,

@@ -42,7 +42,8 @@ static float brightness(struct scene_vec c)
     return sqrtf(0.3f * c.x + 0.6f * c.y + 0.1f * c.z);
 }
 
-/* A pixel needs more rays when it and a neighbour show different objects or clearly different light. */
+/* A pixel needs more rays when it and a neighbour show different objects or clearly different
+ * light. */
 static bool needs_more(const struct scene_render *render, int x, int y)
 {
     static const int side[4][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}};

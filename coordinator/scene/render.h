@@ -27,7 +27,8 @@ int scene_render_open(struct scene_render *render, struct proto_size size);
 void scene_render_close(struct scene_render *render);
 /* Linear light and objects of the world. */
 void scene_render_draw(struct scene_render *render, const struct scene_world *world);
-/* Motion blur of persons: speeds[i] is the velocity of person i across the picture, pixels a second. */
+/* Motion blur of persons: speeds[i] is the velocity of person i across the picture, pixels a
+ * second. */
 void scene_render_develop(struct scene_render *render, const struct scene_film *film,
                           const float (*speeds)[2], struct coordinator_image *image);
 

@@ -31,7 +31,8 @@ void scene_settings_defaults(struct scene_settings *settings);
 /* Name of a kind of place ("corridor"), or NULL past the last. */
 const char *scene_place_name(int kind);
 
-/* Settings are the caller's business to check (see the table in cli/cmd_scene.c). Returns PROTO_OK or PROTO_NO_MEMORY. */
+/* The caller has checked the settings (cli/cmd_scene.c has their ranges).
+ * Returns PROTO_OK or PROTO_NO_MEMORY. */
 int scene_open(const struct scene_settings *settings, struct scene **out);
 void scene_close(struct scene *scene);
 const struct scene_camera *scene_camera_of(const struct scene *scene);
@@ -40,9 +41,10 @@ const char *scene_place_of(const struct scene *scene);
 void scene_draw(struct scene *scene, int n, struct coordinator_image *image,
                 struct scene_truth *truths, int *count);
 
-/* Render the clip into a folder: f0000.png .. , camera.yaml and, last, truth.csv. The folder is made
- * if need be; one that is not empty is refused (PROTO_INVALID) unless force, which replaces a former clip.
- * progress (may be NULL) is called after each frame. Returns PROTO_OK, PROTO_INVALID, PROTO_IO, PROTO_NO_MEMORY (logged). */
+/* Render the clip into a folder: f0000.png .. , camera.yaml and, last, truth.csv. The folder is
+ * made if need be; one that is not empty is refused (PROTO_INVALID) unless force, which replaces a
+ * former clip. progress (may be NULL) is called after each frame. Returns PROTO_OK, PROTO_INVALID,
+ * PROTO_IO, PROTO_NO_MEMORY (logged). */
 int scene_write(const struct scene_settings *settings, const char *dir, bool force,
                 void (*progress)(void *arg, int done, int total), void *arg);
 

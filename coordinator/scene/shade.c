@@ -22,7 +22,8 @@ static float shine(const struct scene_light *light, struct scene_vec normal, str
     return s * s;
 }
 
-/* Share of the main light that passes a capsule. Source: https://iquilezles.org/articles/capsulesoftshadow/ */
+/* Share of the main light that passes a capsule. Source:
+ * https://iquilezles.org/articles/capsulesoftshadow/ */
 static float pass_capsule(struct scene_vec from, struct scene_vec light, struct scene_vec a,
                           struct scene_vec b, float radius, float hardness)
 {
@@ -82,7 +83,8 @@ static void floor_shadow(const struct scene_world *world, struct scene_vec p, fl
     }
 }
 
-/* Width of a pixel on the surface along u and v: stretched in the direction in which it slants away. */
+/* Width of a pixel on the surface along u and v: stretched in the direction in which it slants
+ * away. */
 static void set_footprint(const struct scene_world *world, const struct scene_hit *hit,
                           struct scene_spot *spot)
 {

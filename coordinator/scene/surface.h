@@ -33,8 +33,8 @@ struct scene_surface {
     uint32_t seed;
 };
 
-/* A point on a surface: u to the side, v up (or away), metres; half extents of the face for things that have a
- * frame (0: none); fu, fv: width of a pixel along u and v. */
+/* A point on a surface: u to the side, v up (or away), metres; half extents of the face for things
+ * that have a frame (0: none); fu, fv: width of a pixel along u and v. */
 struct scene_spot {
     float u, v, half_u, half_v, fu, fv;
 };

@@ -18,8 +18,9 @@ struct scene_truth {
 #define SCENE_VISIBLE_MIN   0.35f
 
 /* False: the person is beside or behind the camera, or outside the picture.
- * `ignore` is set for persons shorter than SCENE_PERSON_MIN_PX, less visible than SCENE_VISIBLE_MIN, or cut off so
- * far that no window of the detector's pyramid (frame padded below by its own height) fits them. */
+ * `ignore` is set for persons shorter than SCENE_PERSON_MIN_PX, less visible than
+ * SCENE_VISIBLE_MIN, or cut off so far that no window of the detector's pyramid (frame padded below
+ * by its own height) fits them. */
 bool scene_truth_of(const struct scene_world *world, int person, struct scene_truth *truth);
 
 #endif

@@ -1,8 +1,8 @@
 /* Small vectors, and the few functions of one variable that the renderer needs.
  *
  * Everything is built from + - * /, square root and floor, which IEEE 754 rounds exactly, so a seed
- * gives the same bytes with any C library. Angles are in turns. World axes: x right, y away from the
- * camera, z up; metres; the floor is z = 0.
+ * gives the same bytes with any C library. Angles are in turns. World axes: x right, y away from
+ * the camera, z up; metres; the floor is z = 0.
  */
 #ifndef COORDINATOR_SCENE_VEC_H
 #define COORDINATOR_SCENE_VEC_H

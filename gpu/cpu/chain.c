@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <omp.h>
+
 #include "gpu/shape.h"
 #include "proto/log.h"
 #include "proto/status.h"
@@ -109,6 +111,90 @@ static int add_conv(struct builder *b, struct cpu_conv *conv, bool round_half)
     return status;
 }
 
+/* Do rows follow each other in memory, so that some of them are a tensor too? */
+static bool rows_are_contiguous(const struct cpu_tensor *t)
+{
+    return t->block >= t->c;
+}
+
+static size_t row_bytes(const struct cpu_tensor *t)
+{
+    return cpu_tensor_bytes(t) / (size_t)t->h;
+}
+
+/* One block of a convolution and pool: `rows` rows of pool output. */
+static int open_block(struct builder *b, struct cpu_weights *weights,
+                      const struct proto_layer *pool, int32_t rows, struct cpu_conv_pool *step,
+                      int which)
+{
+    const struct proto_layer *conv = pool - 1;
+    int32_t conv_rows = (rows - 1) * pool->sh + pool->kh;
+    struct proto_size in = {.w = b->at.w, .h = (conv_rows - 1) * conv->sh + conv->kh};
+    int status = cpu_conv_open(weights, in, &step->conv[which]);
+    if (status != PROTO_OK)
+        return status;
+    const struct cpu_tensor *between = cpu_conv_out(step->conv[which]);
+    struct proto_size to =
+        gpu_shape_layer(pool, (struct proto_size){.w = between->w, .h = between->h});
+    step->pool[which] = (struct cpu_pool){.in = *between,
+                                          .out = *between,
+                                          .kh = pool->kh,
+                                          .kw = pool->kw,
+                                          .sh = pool->sh,
+                                          .sw = pool->sw,
+                                          .round_half = b->device->precision == GPU_F16};
+    step->pool[which].out.h = to.h;
+    step->pool[which].out.w = to.w;
+    status = buffer_grow(&b->device->rows, cpu_tensor_bytes(between));
+    return status == PROTO_OK
+               ? buffer_grow(&b->device->scratch, cpu_conv_scratch_bytes(step->conv[which]))
+               : status;
+}
+
+/* Rows of pool output whose convolution fits into the caches of all cores (half of 1 MiB each), shared evenly. */
+static int32_t block_rows(const struct cpu_tensor *conv_out, const struct proto_layer *pool,
+                          int32_t pool_rows)
+{
+    size_t cache = (size_t)512 * 1024 * (size_t)omp_get_max_threads();
+    size_t fit = cache / (row_bytes(conv_out) * (size_t)pool->sh);
+    int32_t most = fit < 1 ? 1 : fit > (size_t)pool_rows ? pool_rows : (int32_t)fit;
+    int32_t blocks = (pool_rows + most - 1) / most;
+    return (pool_rows + blocks - 1) / blocks;
+}
+
+/* Layer i and the pool after it as one step. `whole` is the convolution for the whole input: only looked at. */
+static int add_conv_pool(struct builder *b, int i, const struct cpu_conv *whole)
+{
+    const struct cpu_net *net = chain_net(b->chain);
+    const struct proto_layer *pool = &net->layers[i + 1];
+    struct cpu_tensor out = *cpu_conv_out(whole);
+    struct proto_size to = gpu_shape_layer(pool, (struct proto_size){.w = out.w, .h = out.h});
+    int32_t rows = block_rows(&out, pool, to.h);
+    out.w = to.w;
+    out.h = to.h;
+    struct cpu_conv_pool *step = &step_add(b, CPU_STEP_CONV_POOL)->conv_pool;
+    step->blocks = (to.h + rows - 1) / rows;
+    step->in_step = row_bytes(&b->at) * (size_t)(rows * pool->sh * net->layers[i].sh);
+    step->out_step = row_bytes(&out) * (size_t)rows;
+    int status = open_block(b, net->weights[i], pool, rows, step, 0);
+    int32_t last = to.h - (step->blocks - 1) * rows;
+    if (status == PROTO_OK && last != rows)
+        status = open_block(b, net->weights[i], pool, last, step, 1);
+    return status == PROTO_OK ? move_to(b, &out) : status;
+}
+
+/* A pool with overlapping windows would need rows of two blocks. */
+static bool fits_conv_pool(const struct builder *b, int i, struct cpu_conv *const *convs)
+{
+    const struct cpu_net *net = chain_net(b->chain);
+    if (!convs[i] || i + 1 >= net->count || net->layers[i + 1].kind != PROTO_LAYER_POOL)
+        return false;
+    const struct cpu_tensor *in = cpu_conv_in(convs[i]), *out = cpu_conv_out(convs[i]);
+    return net->layers[i + 1].kh <= net->layers[i + 1].sh && in->block == b->at.block &&
+           rows_are_contiguous(in) && rows_are_contiguous(out) &&
+           block_wanted(b, convs, i + 1) == out->block;
+}
+
 /* Open each layer's convolution. On failure those opened so far are closed. */
 static int open_convs(const struct cpu_chain *chain, struct cpu_conv **convs)
 {
@@ -142,8 +228,11 @@ static int add_layers(struct builder *b, struct cpu_conv **convs)
     int status = PROTO_OK;
     for (int i = 0; i < net->count && status == PROTO_OK; i++) {
         bool round_half = f16 && rounds(net, i);
-        if (convs[i]) {
-            struct cpu_conv *conv = convs[i];
+        struct cpu_conv *conv = convs[i];
+        if (fits_conv_pool(b, i, convs)) {
+            status = add_conv_pool(b, i, conv);
+            i++;
+        } else if (conv) {
             convs[i] = NULL; /* now the chain's */
             status = add_conv(b, conv, round_half);
         } else {
@@ -184,32 +273,58 @@ int cpu_chain_build(struct cpu_chain *chain)
 
 void cpu_chain_free(struct cpu_chain *chain)
 {
-    for (int i = 0; i < chain->step_count; i++)
+    for (int i = 0; i < chain->step_count; i++) {
         cpu_conv_close(chain->steps[i].conv);
+        cpu_conv_close(chain->steps[i].conv_pool.conv[0]);
+        cpu_conv_close(chain->steps[i].conv_pool.conv[1]);
+    }
     cpu_columns_close(&chain->columns);
     free(chain->scores);
     free(chain);
 }
 
+static int run_conv_pool(const struct cpu_device *device, const struct cpu_conv_pool *step,
+                         const void *in, void *out)
+{
+    const unsigned char *from = in;
+    unsigned char *to = out;
+    for (int32_t i = 0; i < step->blocks; i++, from += step->in_step, to += step->out_step) {
+        int which = i == step->blocks - 1 && step->conv[1];
+        int status = cpu_conv_run(step->conv[which], from, device->rows.data, device->scratch.data);
+        if (status != PROTO_OK)
+            return status;
+        cpu_pool_run(&step->pool[which], device->rows.data, to);
+    }
+    return PROTO_OK;
+}
+
+/* A step that writes to another buffer: all but ROUND. */
+static int run_step(const struct cpu_device *device, const struct cpu_step *step, const void *in,
+                    void *out)
+{
+    if (step->kind == CPU_STEP_CONV)
+        return cpu_conv_run(step->conv, in, out, device->scratch.data);
+    if (step->kind == CPU_STEP_CONV_POOL)
+        return run_conv_pool(device, &step->conv_pool, in, out);
+    cpu_pool_run(&step->pool, in, out);
+    return PROTO_OK;
+}
+
 int cpu_chain_run(struct cpu_chain *chain)
 {
-    struct cpu_device *device = chain_device(chain);
-    const void *in = device->input.data;
+    const struct cpu_device *device = chain_device(chain);
+    void *in = device->input.data;
     int side = 0;
     for (int i = 0; i < chain->step_count; i++) {
-        struct cpu_step *step = &chain->steps[i];
-        void *out = device->between[side].data;
+        const struct cpu_step *step = &chain->steps[i];
         if (step->kind == CPU_STEP_ROUND) {
-            cpu_round_half_run(device->between[1 - side].data, step->count);
+            cpu_round_half_run(in, step->count);
             continue;
         }
-        if (step->kind == CPU_STEP_POOL) {
-            cpu_pool_run(&step->pool, in, out);
-        } else {
-            int status = cpu_conv_run(step->conv, in, out, device->scratch.data);
-            if (status != PROTO_OK)
-                return status;
-        }
+        void *out = device->between[side].data;
+        int status = run_step(device, step, in, out);
+        if (status != PROTO_OK)
+            return status;
         in = out;
         side = 1 - side;
     }

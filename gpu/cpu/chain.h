@@ -21,6 +21,7 @@ struct cpu_device {
     /* Shared by all chains, as large as the largest needs. */
     struct cpu_buffer input;
     struct cpu_buffer between[2]; /* steps read one and write the other */
+    struct cpu_buffer rows;       /* between a convolution and its pool, a block of rows */
     struct cpu_buffer scratch;    /* of convolutions */
     struct cpu_sample_scratch sample_scratch;
     char kernels[1024];
@@ -34,14 +35,24 @@ struct cpu_net {
     struct cpu_weights *weights[PROTO_LAYERS_MAX]; /* NULL for pools */
 };
 
-enum cpu_step_kind { CPU_STEP_CONV, CPU_STEP_POOL, CPU_STEP_ROUND };
+enum cpu_step_kind { CPU_STEP_CONV, CPU_STEP_POOL, CPU_STEP_CONV_POOL, CPU_STEP_ROUND };
+
+/* A convolution and the pool after it, in blocks of rows that stay in cache. The last block may be smaller: it has
+ * kernels of its own. */
+struct cpu_conv_pool {
+    struct cpu_conv *conv[2]; /* a block; the last one, or NULL if it is like the others */
+    struct cpu_pool pool[2];
+    int32_t blocks;
+    size_t in_step, out_step; /* bytes from block to block */
+};
 
 /* One pass over the activations. */
 struct cpu_step {
     enum cpu_step_kind kind;
     struct cpu_conv *conv; /* CONV */
     struct cpu_pool pool;  /* POOL; also a change of layout */
-    size_t count;          /* ROUND: values, in place */
+    struct cpu_conv_pool conv_pool;
+    size_t count; /* ROUND: values, in place */
 };
 
 /* A layer takes at most three steps: change of layout, itself, rounding. */

@@ -58,7 +58,12 @@ int cpu_dnnl_open(struct cpu_dnnl **out)
     struct cpu_dnnl *dnnl = calloc(1, sizeof *dnnl);
     if (!dnnl)
         return PROTO_NO_MEMORY;
-    int status = check_status(dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0), "dnnl_engine_create");
+    /* oneDNN would keep the last 1024 kernels, up to 0.4 MB each, although their chains are closed. Ours are
+     * kept by worker/chain_cache.c; hardly two of them are alike. */
+    int status =
+        check_status(dnnl_set_primitive_cache_capacity(0), "dnnl_set_primitive_cache_capacity");
+    if (status == PROTO_OK)
+        status = check_status(dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0), "dnnl_engine_create");
     if (status != PROTO_OK)
         goto fail;
     status =

@@ -31,6 +31,8 @@ def options():
     parser.add_argument("--overlap", type=float, default=0.5,
                         help="a box that shares this much of the smaller area with a better one "
                              "is dropped, default 0.5")
+    parser.add_argument("--window", action="store_true",
+                        help="write OpenCV's whole window instead of the person in it")
     parser.add_argument("--output", type=Path, help="default: standard output")
     return parser.parse_args()
 
@@ -59,9 +61,11 @@ def suppress(found, limit):
     return kept
 
 
-def person_box(rect, enlarge):
+def person_box(rect, args):
     """From the window (with its margin) in the enlarged picture to the person in the picture."""
-    x, y, w, h = (float(v) / enlarge for v in rect)
+    x, y, w, h = (float(v) / args.enlarge for v in rect)
+    if args.window:
+        return x, y, w, h
     height = h * PERSON_HEIGHT / WINDOW_HEIGHT
     width = ASPECT * height
     return x + (w - width) / 2, y + (h - height) / 2, width, height
@@ -76,8 +80,9 @@ def detect(cv2, hog, image, args):
     rects, scores = hog.detectMultiScale(
         large, args.hit_threshold, (args.stride, args.stride), (args.stride, args.stride),
         args.scale, 0)
-    found = [(float(score), *person_box(rect, args.enlarge))
-             for rect, score in zip(rects, list(getattr(scores, "ravel", lambda: scores)()))]
+    # Without detections OpenCV gives empty tuples, otherwise arrays of one column.
+    scores = scores.ravel() if len(scores) else []
+    found = [(float(score), *person_box(rect, args)) for rect, score in zip(rects, scores)]
     return suppress(found, args.overlap)
 
 

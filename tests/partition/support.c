@@ -1,4 +1,4 @@
-#include "support.h"
+#include "tests/partition/support.h"
 
 #include <stdio.h>
 #include <string.h>

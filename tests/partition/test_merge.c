@@ -14,7 +14,7 @@
 #include "partition/merge.h"
 #include "partition/nms.h"
 #include "proto/status.h"
-#include "support.h"
+#include "tests/partition/support.h"
 
 struct world {
     struct partition_model model;

@@ -9,7 +9,7 @@
 
 #include "partition/pyramid.h"
 #include "proto/status.h"
-#include "support.h"
+#include "tests/partition/support.h"
 
 static void the_paper_net_has_the_papers_figures(void **state)
 {

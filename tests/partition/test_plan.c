@@ -11,7 +11,7 @@
 
 #include "partition/plan.h"
 #include "proto/status.h"
-#include "support.h"
+#include "tests/partition/support.h"
 
 struct set {
     struct partition_model model;

@@ -11,7 +11,7 @@
 
 #include "partition/pyramid.h"
 #include "proto/status.h"
-#include "support.h"
+#include "tests/partition/support.h"
 
 /* The two base rows (or columns) of a level pixel and their mix: struct proto_sampling, word by word. */
 static void neighbours(int32_t at, int32_t border, int64_t step, int32_t size, int32_t *i,

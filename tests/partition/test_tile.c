@@ -10,7 +10,7 @@
 
 #include "partition/tile.h"
 #include "proto/status.h"
-#include "support.h"
+#include "tests/partition/support.h"
 
 static void make(struct random *random, struct partition_model *model,
                  struct partition_pyramid *pyramid, struct partition_tile_settings *settings,

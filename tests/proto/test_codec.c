@@ -314,7 +314,7 @@ static void what_is_wrong_is_said(void **state)
     REFUSED("\x93\x01\x02\x03", "unknown kind");
     REFUSED("\xdf\xff\xff\xff\xff\xa4kind\x07", "unknown kind"); /* a map of 4 thousand million */
     REFUSED("\x84\xa4kind\x06\xa6queued\x03\xa5"
-            "count\x01\xa5state\x03",
+            "count\x01\xa5state\x04",
             "state");
 #undef REFUSED
 }

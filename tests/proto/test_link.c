@@ -369,59 +369,80 @@ static void listening_again_loses_nothing(struct rank *rank)
     barrier(rank);
 }
 
-static void a_deaf_peer_blocks_no_other(struct rank *rank)
+/* Rank 1 keeps both its buffers, so four large messages to it have to wait; meanwhile ranks 0 and 2
+ * must get on with each other, and only when they are done does rank 1 receive again. */
+enum { LARGE_MESSAGES = 4, TURNS = 50 };
+
+static void deaf_sender(struct rank *rank)
 {
-    static unsigned char large[LENGTH_MAX], small[100];
+    static unsigned char large[LENGTH_MAX], small[50];
     struct proto_link_event event;
-    listen_to_all(rank, 2, 64);
-    switch (rank->link->rank) {
-    case 0:
-        fill(large, sizeof(large), 0, 1, 0);
-        for (int i = 0; i < 4; i++)
-            CHECK(rank, proto_link_send(rank->link, 1, large, sizeof(large), large) == PROTO_OK);
-        for (int i = 0; i < 50; i++) { /* to and fro with rank 2 */
-            CHECK(rank, proto_link_send(rank->link, 2, small, 50, small) == PROTO_OK);
-            for (int got = 0; got < 2; got++) {
-                wait_event(rank, &event);
-                CHECK(rank, event.peer == 2);
-                if (event.kind == PROTO_LINK_RECEIVED)
-                    proto_link_release(rank->link, &event);
-            }
-        }
-        for (int i = 0; i < 4; i++) {
-            wait_event(rank, &event);
-            CHECK(rank, event.kind == PROTO_LINK_SENT && event.token == large);
-        }
-        break;
-    case 1:
-        CHECK(rank, proto_link_listen(rank->link, 0, 0, 0) == PROTO_OK);
-        wait_event(rank, &event); /* rank 2 has finished */
-        CHECK(rank, event.kind == PROTO_LINK_RECEIVED && event.peer == 2);
-        proto_link_release(rank->link, &event);
-        CHECK(rank, proto_link_listen(rank->link, 0, 2, sizeof(large)) == PROTO_OK);
-        for (int i = 0; i < 4; i++) {
-            wait_event(rank, &event);
-            CHECK(rank, event.len_bytes == sizeof(large));
-            CHECK(rank, is_filled(event.data, event.len_bytes, 0, 1, 0));
+    int turns = 0, large_sent = 0;
+    fill(large, sizeof(large), 0, 1, 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(rank, proto_link_send(rank->link, 1, small, 2, small) == PROTO_OK);
+    for (int i = 0; i < LARGE_MESSAGES; i++)
+        CHECK(rank, proto_link_send(rank->link, 1, large, sizeof(large), large) == PROTO_OK);
+    CHECK(rank, proto_link_send(rank->link, 2, small, sizeof(small), small) == PROTO_OK);
+    while (turns < TURNS || large_sent < LARGE_MESSAGES) {
+        wait_event(rank, &event);
+        if (event.kind == PROTO_LINK_SENT && event.token == large) {
+            CHECK(rank, turns >= TURNS - 1); /* rank 1 may hear of the end a little before */
+            large_sent++;
+        } else if (event.kind == PROTO_LINK_RECEIVED) {
+            CHECK(rank, event.peer == 2);
             proto_link_release(rank->link, &event);
-        }
-        break;
-    default:
-        for (int i = 0; i < 50; i++) {
-            for (int got = 0; got < (i == 0 ? 1 : 2); got++) {
-                wait_event(rank, &event);
-                CHECK(rank, event.peer == 0);
-                if (event.kind == PROTO_LINK_RECEIVED)
-                    proto_link_release(rank->link, &event);
-            }
-            CHECK(rank, proto_link_send(rank->link, 0, small, 60, small) == PROTO_OK);
-        }
-        CHECK(rank, proto_link_send(rank->link, 1, small, 70, small) == PROTO_OK);
-        for (int i = 0; i < 2; i++) {
-            wait_event(rank, &event);
+            if (++turns < TURNS)
+                CHECK(rank,
+                      proto_link_send(rank->link, 2, small, sizeof(small), small) == PROTO_OK);
+        } else {
             CHECK(rank, event.kind == PROTO_LINK_SENT);
         }
     }
+}
+
+static void deaf_receiver(struct rank *rank)
+{
+    struct proto_link_event held[3], event;
+    for (int i = 0; i < 3; i++) { /* two from rank 0, the end from rank 2 */
+        wait_event(rank, &held[i]);
+        CHECK(rank, held[i].kind == PROTO_LINK_RECEIVED && held[i].len_bytes == 2);
+    }
+    CHECK(rank, proto_link_listen(rank->link, 0, 2, LENGTH_MAX) == PROTO_OK);
+    for (int i = 0; i < LARGE_MESSAGES; i++) {
+        wait_event(rank, &event);
+        CHECK(rank, event.peer == 0 && event.len_bytes == LENGTH_MAX);
+        if (event.len_bytes == LENGTH_MAX)
+            CHECK(rank, is_filled(event.data, event.len_bytes, 0, 1, 0));
+        proto_link_release(rank->link, &event);
+    }
+    for (int i = 0; i < 3; i++)
+        proto_link_release(rank->link, &held[i]);
+}
+
+static void deaf_bystander(struct rank *rank)
+{
+    static unsigned char small[60];
+    struct proto_link_event event;
+    for (int turns = 0, sent = 0; turns < TURNS || sent < TURNS + 1;) {
+        wait_event(rank, &event);
+        if (event.kind == PROTO_LINK_SENT) {
+            sent++;
+            continue;
+        }
+        CHECK(rank, event.kind == PROTO_LINK_RECEIVED && event.peer == 0);
+        proto_link_release(rank->link, &event);
+        CHECK(rank, proto_link_send(rank->link, 0, small, sizeof(small), small) == PROTO_OK);
+        if (++turns == TURNS)
+            CHECK(rank, proto_link_send(rank->link, 1, small, 2, small) == PROTO_OK);
+    }
+}
+
+static void a_deaf_peer_blocks_no_other(struct rank *rank)
+{
+    static void (*const parts[RANKS])(struct rank *) = {deaf_sender, deaf_receiver, deaf_bystander};
+    listen_to_all(rank, 2, 64);
+    parts[rank->link->rank](rank);
     barrier(rank);
 }
 
@@ -442,7 +463,7 @@ static void a_message_too_long_is_dropped_and_told(struct rank *rank)
         }
     } else if (rank->link->rank == 1) {
         int broken = 0, got = 0;
-        while (got < 2 || broken < 2) {
+        while (got < 2 || broken == 0) { /* two may be told as one */
             wait_event(rank, &event);
             CHECK(rank, event.peer == 0);
             if (event.kind == PROTO_LINK_BROKEN) {

@@ -91,7 +91,7 @@ def digest(path):
 YAML = """# {title}
 name: {name}
 levels: {{first_person_px: {first:g}, per_octave: {per_octave}, count: {count}}}
-pad_below: {pad:g}            # zero rows below the frame, share of its height
+pad_below: {pad:.1f}            # zero rows below the frame, share of its height
 aspect: 0.41              # box width / height
 candidate_threshold: {candidate:.3f}  # cells above it are candidates
 threshold: {threshold:.3f}          # default: 0.1 false positives per image on val/

@@ -7,23 +7,29 @@ from . import evaluate, judge, merge
 def platt(scores, hits, strength=4.0):
     """a, b so that a * score + b is the log odds of being right (Platt), drawn towards a=1, b=0.
 
-    Hits and false alarms are weighted to the same total, so that a net with few persons on val/ is not
-    told that everything it reports is wrong. Newton steps on the penalised log loss.
+    The pull matters for a net with few persons on val/. Newton steps on the penalised log loss.
     """
     s, y = np.asarray(scores, float), np.asarray(hits, float)
-    p = np.array([1.0, 0.0])
     if not len(s):
         return 1.0, 0.0
+    p, prior, pull = np.array([1.0, 0.0]), np.array([1.0, 0.0]), strength * np.array([1.0, 0.25])
     x = np.stack([s, np.ones_like(s)], 1)
-    for _ in range(50):
+
+    def cost(p):
+        z = x @ p
+        return np.sum(np.logaddexp(0, z) - y * z) + 0.5 * np.sum(pull * (p - prior) ** 2)
+
+    for _ in range(100):
         q = 1 / (1 + np.exp(-np.clip(x @ p, -30, 30)))
-        grad = x.T @ (q - y) + strength * (p - [1.0, 0.0]) * [1.0, 0.25]
-        hess = (x * (q * (1 - q))[:, None]).T @ x + np.diag([strength, 0.25 * strength])
-        step = np.linalg.solve(hess, grad)
-        p = p - step
-        if np.abs(step).max() < 1e-7:
+        grad = x.T @ (q - y) + pull * (p - prior)
+        hess = (x * (q * (1 - q))[:, None]).T @ x + np.diag(pull)
+        step, size = np.linalg.solve(hess, grad), 1.0
+        while cost(p - size * step) > cost(p) and size > 1e-6:   # halved until it helps: plain Newton runs away
+            size *= 0.5
+        p = p - size * step
+        if np.abs(size * step).max() < 1e-7:
             break
-    return float(np.clip(p[0], 0.4, 2.0)), float(p[1])
+    return float(p[0]), float(p[1])
 
 
 def calibrate(results, geometry, spans, overlap, measure):

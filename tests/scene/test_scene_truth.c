@@ -120,21 +120,44 @@ static void distance_is_that_of_the_floor_seen_below_the_hips(void **state)
     }
 }
 
+/* Share of the person's pixels that lie above a row. */
+static float share_above(struct stage *stage, float row)
+{
+    struct scene_render render;
+    int above = 0, all = 0;
+    assert_int_equal(scene_render_open(&render, stage->camera.size), 0);
+    scene_render_draw(&render, &stage->world);
+    for (int i = 0; i < 640 * 480; i++) {
+        all += render.objects[i] == SCENE_PERSON;
+        above += render.objects[i] == SCENE_PERSON && (float)(i / 640) + 0.5f < row;
+    }
+    scene_render_close(&render);
+    assert_true(all > 0);
+    return (float)above / (float)all;
+}
+
 static void what_stands_in_front_hides_its_share(void **state)
 {
     struct stage *stage = *state;
     put(stage, 0, 0, 6);
     struct scene_truth alone = truth_of(stage, 0);
     assert_false(alone.ignore);
-    /* A wall at half the way, its top edge at the height of the eye: hides all below 1.2 m. */
+    /* A wall as high as the lens hides all below the horizon, wherever it stands. */
+    float x, horizon;
+    assert_true(scene_camera_project(&stage->camera, scene_vec(0, 1e4f, 1.2f), &x, &horizon));
+    float share = share_above(stage, horizon);
     add_wall(stage->place, scene_vec(0, 3, 0.6f), scene_vec(3, 0.01f, 0.6f));
-    struct scene_truth half = truth_of(stage, 0);
-    assert_true(half.visible > 0.3f && half.visible < 0.6f);
-    assert_true(half.y == alone.y && half.h == alone.h);
-    stage->place->things[0].half.z = stage->place->things[0].centre.z =
-        0.72f; /* 1.44 m: below 1.68 m there */
     struct scene_truth most = truth_of(stage, 0);
-    assert_true(most.visible < 0.2f && most.ignore);
+    assert_true(fabsf(most.visible - share) < 0.03f);
+    assert_int_equal(most.ignore, most.visible < SCENE_VISIBLE_MIN);
+    assert_true(most.y == alone.y && most.h == alone.h);
+    /* A lower one hides only the legs: that person counts. */
+    stage->place->things[0].half.z = stage->place->things[0].centre.z =
+        0.45f; /* 0.9 m: below 0.6 m there */
+    struct scene_truth some = truth_of(stage, 0);
+    assert_true(some.visible > 0.6f && some.visible < 0.9f && !some.ignore);
+    stage->place->things[0].half.z = stage->place->things[0].centre.z = 1; /* 2 m: all */
+    assert_true(truth_of(stage, 0).visible == 0 && truth_of(stage, 0).ignore);
     stage->place->things[0].centre.y = 8; /* behind */
     assert_true(truth_of(stage, 0).visible > 0.99f);
 }

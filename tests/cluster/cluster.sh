@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# Whole runs of `muster detect`, alone and under mpirun, on a small clip with small random nets.
+#
+#   cluster.sh MUSTER MAKE_MODEL WORK_DIR CASE      (CASE: setup first, then any function named below)
+set -u
+muster=$1 make_model=$2 work=$3
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$work" && cd "$work" || exit 1
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# Run with a time limit, so that a hang is a failure with a name. rc has the exit code; output in out, err.
+rc=0
+run() {
+    timeout -k 5 120 "$@" >out 2>err
+    rc=$?
+    [ $rc -ne 124 ] && [ $rc -ne 137 ] || fail "no end after 120 s: $* ($(tail -3 err))"
+}
+
+expect() { # expect CODE COMMAND...
+    local code=$1
+    shift
+    run "$@"
+    [ $rc -eq "$code" ] || fail "exit code $rc, not $code: $* ($(tail -5 err))"
+}
+
+# Detections without what may differ: the capture time and the timing, which is the last key.
+bare() {
+    sed -e 's/"stamp_ns":[0-9]*,//' -e 's/,"timing":.*$//' "$1"
+}
+
+same() {
+    cmp <(bare "$1") <(bare "$2") || fail "detections of $1 and $2 differ"
+}
+
+ranks() { # ranks N ARGUMENTS OF DETECT...: one thread a worker, whatever N is
+    local n=$1
+    shift
+    echo mpirun -n "$n" "$muster" detect --model model --threads 1 --quiet "$@"
+}
+alone="$muster detect --model model --threads 1 --quiet"
+
+setup() {
+    rm -rf clip sizes mixed empty model
+    "$make_model" model 1 || fail "no model"
+    "$muster" scene --out clip --frames 3 --size 192x144 --seed 5 >/dev/null || fail "no clip"
+    "$muster" scene --out other --force --frames 2 --size 150x110 --seed 6 >/dev/null || fail "no clip"
+    mkdir -p sizes mixed empty
+    cp clip/f0000.png sizes/a0.png && cp other/f0000.png sizes/a1.png
+    cp other/f0001.png sizes/a2.png && cp clip/f0001.png sizes/a3.png
+    cp clip/f0000.png mixed/a0.png && head -c 700 clip/f0001.png >mixed/a1.png
+    echo "no picture" >mixed/a2.jpg && cp clip/f0002.png mixed/a3.png
+}
+
+one_to_six_ranks_find_the_same() {
+    expect 0 $alone clip --json alone.jsonl
+    [ "$(wc -l <alone.jsonl)" -eq 3 ] || fail "not one line a frame"
+    grep -q '"box"' alone.jsonl || fail "nothing found: the comparison would say nothing"
+    for n in 1 2 3 4 5 6; do
+        expect 0 $(ranks $n clip --json ranks.jsonl)
+        same alone.jsonl ranks.jsonl
+    done
+}
+
+tiles_change_nothing() {
+    expect 0 $alone clip --json alone.jsonl
+    for size in "0 0" "5 0" "9 7"; do
+        set -- $size
+        expect 0 $(ranks 4 clip --json tiles.jsonl --tile-rows $1 --tile-cols $2)
+        same alone.jsonl tiles.jsonl
+    done
+}
+
+depth_changes_nothing() {
+    expect 0 $alone clip --json alone.jsonl
+    for depth in 1 5; do
+        expect 0 $(ranks 3 clip --json depth.jsonl --depth $depth)
+        same alone.jsonl depth.jsonl
+    done
+}
+
+tcp_finds_the_same() {
+    expect 0 $alone clip --json alone.jsonl
+    UCX_TLS=tcp,self UCX_NET_DEVICES=lo expect 0 $(ranks 4 clip --json tcp.jsonl)
+    same alone.jsonl tcp.jsonl
+}
+
+sizes_may_change_within_a_run() {
+    expect 0 $alone sizes --json alone.jsonl
+    expect 0 $(ranks 4 sizes --json ranks.jsonl)
+    same alone.jsonl ranks.jsonl
+    expect 0 $alone sizes/a1.png --json one.jsonl
+    cmp <(bare one.jsonl | sed 's/^{"frame":0/{"frame":1/') <(bare alone.jsonl | sed -n 2p) ||
+        fail "a picture gives something else within a run"
+}
+
+broken_pictures_are_reported_and_the_run_goes_on() {
+    expect 0 $alone mixed --json alone.jsonl
+    [ "$(wc -l <alone.jsonl)" -eq 4 ] || fail "not one line a frame"
+    [ "$(grep -c '"error"' alone.jsonl)" -eq 2 ] || fail "two frames are broken"
+    [ "$(grep -c '"coverage":1,' alone.jsonl)" -eq 2 ] || fail "two frames are not"
+    expect 0 $(ranks 3 mixed --json ranks.jsonl)
+    same alone.jsonl ranks.jsonl
+}
+
+one_broken_picture_is_bad_input() {
+    expect 2 $alone mixed/a2.jpg --json -
+    grep -q '"error"' out || fail "no line for it"
+    expect 2 $(ranks 3 mixed/a2.jpg)
+}
+
+bad_input_is_named_and_ends_everybody() {
+    for how in "$alone" "$(ranks 1)" "$(ranks 3)"; do
+        expect 2 $how empty
+        grep -q "empty" err || fail "the directory is not named"
+        expect 2 $how nowhere
+        grep -q "nowhere" err || fail "the path is not named"
+        expect 2 $how clip --config nowhere.yaml
+        grep -q "nowhere.yaml" err || fail "the config is not named"
+        expect 2 $how clip --model nowhere
+        grep -q "nowhere" err || fail "the model is not named"
+        expect 2 $how clip --device abacus
+        grep -q "abacus" err || fail "the device is not named"
+        expect 2 $how clip --fppi 0.0001
+    done
+}
+
+usage_errors_are_said_once() {
+    expect 2 $(ranks 4 clip --sideways)
+    [ "$(grep -c "unknown option '--sideways'" err)" -eq 1 ] || fail "not said once"
+    expect 2 $(ranks 4)
+    expect 2 $(ranks 4 clip --threads many)
+    grep -q "threads" err || fail "the option is not named"
+    expect 0 mpirun -n 3 "$muster" detect --help
+    [ "$(grep -c '^usage: muster detect' out)" -eq 1 ] || fail "help is not said once"
+}
+
+wrong_number_of_workers_is_refused() {
+    expect 2 $(ranks 3 clip --workers 4)
+    grep -q "mpirun -n 5" err || fail "it does not say how"
+    expect 2 $alone clip --workers 4
+    expect 0 $(ranks 3 clip --workers 2)
+    expect 0 $alone clip --workers 1
+}
+
+full_disk_fails_the_run() {
+    expect 1 $alone clip --json /dev/full
+    grep -q "/dev/full" err || fail "the file is not named"
+    expect 1 $(ranks 3 clip --json /dev/full)
+    expect 1 $(ranks 3 clip --report /dev/full)
+}
+
+failed_run_leaves_nothing_half_written() {
+    rm -rf found.jsonl run.json
+    expect 1 $(ranks 3 clip --json found.jsonl --out /dev/null/pictures)
+    [ ! -e found.jsonl ] || fail "found.jsonl is there"
+    [ -z "$(ls | grep '\.part$')" ] || fail "a .part file is left"
+}
+
+reader_may_leave_early() {
+    $alone clip --json - 2>err | head -c 20 >/dev/null
+    [ "${PIPESTATUS[0]}" -eq 0 ] || fail "alone: $(cat err)"
+    timeout -k 5 120 $(ranks 3 clip --json -) 2>err | head -c 20 >/dev/null
+    [ "${PIPESTATUS[0]}" -ne 124 ] || fail "a hang"
+}
+
+pictures_and_report_are_written() {
+    rm -rf found run.json
+    expect 0 $(ranks 3 clip --out found --report run.json)
+    [ "$(ls found | wc -l)" -eq 3 ] || fail "not one picture a frame"
+    grep -q '"coordinator_cpu_ms"' run.json || fail "no report"
+}
+
+interrupt_finishes_the_frames_in_flight() {
+    rm -f found.jsonl
+    mkdir -p many
+    for i in $(seq 300); do ln -sf ../clip/f0000.png many/f$i.png; done
+    $alone many --json found.jsonl 2>err &
+    local pid=$!
+    sleep 1
+    kill -INT $pid
+    wait $pid || fail "exit code $? ($(cat err))"
+    [ -s found.jsonl ] || fail "no detections"
+    local lines
+    lines=$(wc -l <found.jsonl)
+    for i in $(seq 0 $((lines - 1))); do
+        sed -n "$((i + 1))p" found.jsonl | grep -q "^{\"frame\":$i," || fail "frame $i is not in its place"
+    done
+}
+
+[ "$(type -t "$4")" = function ] || fail "no case $4"
+"$4"
+echo "passed: $4"
