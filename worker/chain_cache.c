@@ -2,6 +2,9 @@
 #include "worker/chain_cache.h"
 
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "proto/status.h"
 
@@ -56,6 +59,15 @@ int worker_chain_cache_get(struct worker_chain_cache *cache, struct gpu_net *net
     return status;
 }
 
+/* What chains leave behind is in pieces between those that stay: glibc keeps it, hundreds of MB after many
+ * picture sizes, until it is asked. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static size_t oldest(const struct worker_chain_cache *cache)
 {
     size_t found = 0;
@@ -70,9 +82,12 @@ void worker_chain_cache_trim(struct worker_chain_cache *cache)
     size_t spare = 0;
     for (size_t i = 0; i < cache->count; i++)
         spare += cache->entries[i].plan != cache->plan;
+    if (spare <= WORKER_CHAINS_SPARE_MAX)
+        return;
     for (; spare > WORKER_CHAINS_SPARE_MAX; spare--) {
         size_t i = oldest(cache);
         gpu_chain_close(cache->entries[i].chain);
         cache->entries[i] = cache->entries[--cache->count];
     }
+    give_memory_back();
 }

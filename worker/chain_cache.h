@@ -6,9 +6,9 @@
 
 #include "gpu/device.h"
 
-/* Chains kept that the current plan does not use: those of some three other picture sizes. With the default
- * topology one takes about 1 MB, and making it 5 ms. */
-enum { WORKER_CHAINS_SPARE_MAX = 128 };
+/* Chains kept that the current plan does not use: those of one or two other picture sizes. With the default
+ * topology one takes about 3 MB (compiled kernels), and making it 5 ms. */
+enum { WORKER_CHAINS_SPARE_MAX = 64 };
 
 struct worker_chain_entry {
     struct gpu_net *net;

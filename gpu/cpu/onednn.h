@@ -39,7 +39,7 @@ void cpu_conv_close(struct cpu_conv *conv); /* NULL is fine */
 const struct cpu_tensor *cpu_conv_in(const struct cpu_conv *conv);
 const struct cpu_tensor *cpu_conv_out(const struct cpu_conv *conv);
 size_t cpu_conv_scratch_bytes(const struct cpu_conv *conv);
-/* All pointers aligned to 64 bytes. Returns PROTO_OK or PROTO_DEVICE. */
+/* out and scratch are aligned to 64 bytes; in may be any pixel of a tensor. Returns PROTO_OK or PROTO_DEVICE. */
 int cpu_conv_run(struct cpu_conv *conv, const void *in, void *out, void *scratch);
 
 #endif
