@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 
 #include "cli/cli.h"
 #include "cli/detect_options.h"
@@ -156,10 +155,7 @@ static int exit_code(const struct detect *detect, int status)
 
 static int coordinate(struct detect *detect)
 {
-    const struct coordinator_version versions[] = {
-        {"muster", CLI_VERSION},
-        {"libuv", uv_version_string()},
-    };
+    const struct coordinator_version version = {"muster", CLI_VERSION};
     struct coordinator_run run = {
         .input = detect->options->input,
         .model_name = detect->model->name,
@@ -167,8 +163,8 @@ static int coordinate(struct detect *detect)
         .split = "tile",
         .predicted_ms = NAN,
         .lower_bound_ms = NAN,
-        .version_count = sizeof versions / sizeof *versions,
-        .versions = versions,
+        .version_count = 1,
+        .versions = &version,
     };
     int status = coordinator_shell_run(detect->shell);
     coordinator_shell_describe(detect->shell, &run);
@@ -249,7 +245,7 @@ static int run_worker(const struct detect_options *options, struct proto_link *l
     struct worker_rank_settings settings;
     const char *name = options->config.model ? options->config.model : "paper";
 
-    /* Without the model the worker still has to tell the coordinator so: the folder's name will do for that. */
+    /* Without the model the worker still has to tell the coordinator so: the name will do for that. */
     if (!cli_model_search(name, model_dir))
         snprintf(model_dir, sizeof model_dir, "%s", name);
     worker_settings(options, model_dir, false, &settings);
@@ -262,11 +258,12 @@ static bool workers_fit(const struct detect_options *options, int size, bool spe
     if (options->workers == 0 || options->workers == workers)
         return true;
     if (speak)
-        fprintf(stderr,
-                "muster detect: --workers %d needs %d processes (one coordinates), but there %s %d; "
-                "start it with: mpirun -n %d muster detect ...\n",
-                options->workers, options->workers + 1, size == 1 ? "is" : "are", size,
-                options->workers + 1);
+        fprintf(
+            stderr,
+            "muster detect: --workers %d needs %d processes (one coordinates), but there %s %d; "
+            "start it with: mpirun -n %d muster detect ...\n",
+            options->workers, options->workers + 1, size == 1 ? "is" : "are", size,
+            options->workers + 1);
     return false;
 }
 

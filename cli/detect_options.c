@@ -25,7 +25,8 @@ static const struct option_row {
     {'w', "workers", "N", "refuse to run with another number of workers"},
     {'D', "depth", "N", "frames in flight (2)"},
     {'T', "threshold", "X", "report persons with a higher score (the model's)"},
-    {'F', "fppi", "X", "threshold for X false positives per image, from the model's operating points"},
+    {'F', "fppi", "X",
+     "threshold for X false positives per image, from the model's operating points"},
     {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
     {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
@@ -43,8 +44,10 @@ static void help(void)
     puts("usage: muster detect [options] INPUT\n"
          "       mpirun -n K muster detect [options] INPUT\n"
          "\n"
-         "Finds people in pictures. INPUT is a directory of JPEG or PNG pictures, one picture, or a\n"
-         "pattern (clip/f%04d.png). Under mpirun rank 0 coordinates and the others compute; alone, one\n"
+         "Finds people in pictures. INPUT is a directory of JPEG or PNG pictures, one picture, or "
+         "a\n"
+         "pattern (clip/f%04d.png). Under mpirun rank 0 coordinates and the others compute; alone, "
+         "one\n"
          "process does both. The detections are the same for any number of workers.\n");
     for (int i = 0; i < ROWS; i++) {
         char name[40];
@@ -60,7 +63,8 @@ static void help(void)
          "  mpirun -hostfile boards muster detect clip --workers 4 --fppi 0.1 --json -\n"
          "\n"
          "A picture that can't be read is reported in its frame's line and the run goes on.\n"
-         "Exit code: 0 done; 1 the run failed, or a frame was not searched completely; 2 bad options,\n"
+         "Exit code: 0 done; 1 the run failed, or a frame was not searched completely; 2 bad "
+         "options,\n"
          "configuration or input (also when no picture at all could be read).");
 }
 
@@ -165,8 +169,9 @@ static const char *name_of(int letter)
 static void complain(bool speak, const char *what, const char *which, const char *more)
 {
     if (speak)
-        fprintf(stderr, "muster detect: %s%s%s\nmuster detect --help has the options and examples.\n",
-                what, which, more);
+        fprintf(stderr,
+                "muster detect: %s%s%s\nmuster detect --help has the options and examples.\n", what,
+                which, more);
 }
 
 /* One pass over the command line. only_config: take nothing but --config. */

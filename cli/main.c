@@ -25,7 +25,8 @@ static void usage(FILE *out)
     for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
         fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].what);
     fputs("\n"
-          "muster SUBCOMMAND --help has the options and examples; muster --version says what this is.\n"
+          "muster SUBCOMMAND --help has the options and examples; muster --version says what this "
+          "is.\n"
           "\n"
           "  muster scene --out clip && mpirun -n 5 muster detect clip --json -\n",
           out);

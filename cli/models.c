@@ -51,9 +51,9 @@ int cli_model_find(const char *name, char path[CLI_PATH_MAX])
     if (cli_model_search(name, path))
         return PROTO_OK;
     folders_fill(folders);
-    proto_log_error("cli",
-                    "no model '%s': it has no model.yaml, nor has a folder of that name in %s%s%s or %s",
-                    name, folders[0] ? folders[0] : "", folders[0] ? ", " : "", folders[1], folders[2]);
+    proto_log_error(
+        "cli", "no model '%s': it has no model.yaml, nor has a folder of that name in %s%s%s or %s",
+        name, folders[0] ? folders[0] : "", folders[0] ? ", " : "", folders[1], folders[2]);
     return PROTO_NOT_FOUND;
 }
 
@@ -65,8 +65,8 @@ static int by_fppi(const void *a, const void *b)
 
 int cli_model_threshold_at(const struct partition_model *model, double fppi, float *threshold)
 {
-    struct partition_operating_point points[sizeof model->operating_points /
-                                            sizeof *model->operating_points];
+    struct partition_operating_point
+        points[sizeof model->operating_points / sizeof *model->operating_points];
     const int count = model->operating_point_count;
 
     memcpy(points, model->operating_points, sizeof points);
@@ -75,8 +75,7 @@ int cli_model_threshold_at(const struct partition_model *model, double fppi, flo
         const struct partition_operating_point *p = &points[i], *q = p + 1;
         if (fppi < p->fppi || fppi > q->fppi)
             continue;
-        const double part =
-            q->fppi > p->fppi ? log(fppi / p->fppi) / log(q->fppi / p->fppi) : 0.0;
+        const double part = q->fppi > p->fppi ? log(fppi / p->fppi) / log(q->fppi / p->fppi) : 0.0;
         *threshold = (float)(p->threshold + part * (q->threshold - p->threshold));
         return PROTO_OK;
     }
@@ -87,7 +86,8 @@ int cli_model_threshold_at(const struct partition_model *model, double fppi, flo
     if (count == 0)
         proto_log_error("cli", "model %s lists no operating points: use --threshold", model->name);
     else
-        proto_log_error("cli", "model %s has operating points from %g to %g false positives per image, not %g",
-                        model->name, points[0].fppi, points[count - 1].fppi, fppi);
+        proto_log_error(
+            "cli", "model %s has operating points from %g to %g false positives per image, not %g",
+            model->name, points[0].fppi, points[count - 1].fppi, fppi);
     return PROTO_INVALID;
 }

@@ -15,7 +15,7 @@ void coordinator_core_defaults(struct coordinator_core_settings *settings)
         .threshold = NAN,
         .workers = 1,
         .depth = 2,
-        .slots = 4,
+        .slots = 2,
         .join_us = 60000000,
         .silence_us = 10000000,
         .strikes = 3,
@@ -27,7 +27,7 @@ int coordinator_core_open(const struct coordinator_core_settings *settings, uint
                           struct coordinator_core **out)
 {
     assert(settings->workers >= 1 && settings->workers <= PROTO_WORKERS_MAX);
-    assert(settings->depth >= 1 && settings->slots > settings->depth);
+    assert(settings->depth >= 1 && settings->slots >= settings->depth);
     struct coordinator_core *core = calloc(1, sizeof *core);
     int status = PROTO_NO_MEMORY;
     if (!core)

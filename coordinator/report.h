@@ -58,7 +58,7 @@ struct coordinator_run {
     const char *split;   /* "tile" */
     int32_t depth;       /* frames in flight */
     uint32_t tile_count; /* of the last plan */
-    double wall_ms;      /* first frame read .. last frame reported */
+    double wall_ms;      /* first FRAME sent .. last frame reported */
     double
         coordinator_cpu_ms; /* CPU time of the coordinator's thread: bases, packing, sending, merging; all frames */
     double predicted_ms;   /* planned frame period; NAN: from MACs at the run's mean speed */

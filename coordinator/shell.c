@@ -526,7 +526,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
         return PROTO_NO_MEMORY;
     shell->settings = *settings;
     shell->settings.core.workers = link->size - 1;
-    shell->settings.core.slots = settings->core.depth + 1;
+    shell->settings.core.slots = settings->core.depth;
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
     if (!status)
         status = memory_open(shell);

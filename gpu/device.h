@@ -1,8 +1,8 @@
 /* A compute device: nets, chains and the operators a tile needs, behind one table.
  *
  * A net holds the weights on the device, shared by all its chains. A chain is the net made ready
- * for one input size: all sizes, buffers and kernels are fixed when it is opened, nothing is allocated
- * when it runs. Activations may share memory between chains, so use one chain at a time:
+ * for one input size: all sizes, buffers and kernels are fixed when it is opened, nothing is
+ * allocated when it runs. Activations may share memory between chains, so use one chain at a time:
  *
  *   gpu_frame_begin(device, pixels, bytes);          the bands of this frame, copied in where needed
  *   for each tile:
@@ -97,9 +97,9 @@ int gpu_frame_begin(struct gpu_device *device, const uint8_t *pixels, size_t byt
 /* sampling->w, h equal the chain's; band_offset counts from the pixels given to frame_begin. */
 int gpu_sample(struct gpu_chain *chain, const struct proto_sampling *sampling);
 int gpu_run(struct gpu_chain *chain);
-/* Candidates (score > threshold) that are the maximum of their 7x3 window inside the tile (ties: lower
- * row, then lower column wins) get PROTO_SURVIVOR_PEAK; candidates within reach of a cut edge get
- * PROTO_SURVIVOR_EDGE and are written even when no peak. In order of row, column.
+/* Candidates (score > threshold) that are the maximum of their 7x3 window inside the tile (ties:
+ * lower row, then lower column wins) get PROTO_SURVIVOR_PEAK; candidates within reach of a cut
+ * edge get PROTO_SURVIVOR_EDGE and are written even when no peak. In order of row, column.
  * *count may exceed cap: then only cap were written. out and count must live until frame_end. */
 int gpu_local_nms(struct gpu_chain *chain, const struct proto_tile_area *area, float threshold,
                   struct proto_survivor *out, uint32_t cap, uint32_t *count);

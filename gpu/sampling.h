@@ -4,7 +4,8 @@
 
 #include "proto/types.h"
 
-/* Along one axis: base pixel i counts (256 - weight) / 256, base pixel `next` counts weight / 256. */
+/* Along one axis: base pixel i counts (256 - weight) / 256, base pixel `next` counts weight /
+ * 256. */
 struct gpu_sampling_at {
     int32_t i, next;
     int32_t weight;
@@ -14,7 +15,8 @@ struct gpu_sampling_at {
 static inline struct gpu_sampling_at gpu_sampling_axis(int32_t x, int32_t border, int64_t step,
                                                        int32_t size)
 {
-    /* The shift of a negative number rounds down, as the formula wants (all our compilers do that). */
+    /* The shift of a negative number rounds down, as the formula wants (all our compilers do
+     * that). */
     int64_t u = (((2 * ((int64_t)x - border) + 1) * step) >> 1) - (INT64_C(1) << 31) + (1 << 23);
     int64_t last = (int64_t)(size - 1) << 32;
     u = u < 0 ? 0 : u > last ? last : u;
@@ -33,8 +35,8 @@ static inline struct gpu_sampling_at gpu_sampling_row(const struct proto_samplin
     return gpu_sampling_axis(s->y0 + y, s->border_y, s->step, s->base_padded_h);
 }
 
-/* Check that the band lies within frame_bytes and holds each row that is needed: those with a weight
- * above the padding. Returns PROTO_OK or PROTO_INVALID (logged). */
+/* Check that the band lies within frame_bytes and holds each row that is needed: those with a
+ * weight above the padding. Returns PROTO_OK or PROTO_INVALID (logged). */
 int gpu_sampling_check(const struct proto_sampling *sampling, size_t frame_bytes);
 
 #endif

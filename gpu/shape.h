@@ -5,7 +5,8 @@
 #include "proto/types.h"
 
 /* Refuse layers that no device can run: wrong counts, channels that do not fit, missing weights,
- * a last layer that is not a convolution to 1 or 2 outputs. Returns PROTO_OK or PROTO_INVALID (logged). */
+ * a last layer that is not a convolution to 1 or 2 outputs. Returns PROTO_OK or PROTO_INVALID
+ * (logged). */
 int gpu_shape_check(const struct proto_layer *layers, int count);
 
 /* Output size of one layer (valid, floored); 0 x 0 when the kernel does not fit. */
@@ -19,8 +20,8 @@ struct proto_size gpu_shape_window(const struct proto_layer *layers, int count);
 /* Floats among a layer's weights; 0 for a pool. */
 size_t gpu_shape_weights(const struct proto_layer *layer);
 
-/* Copies of the layers whose weights and biases point into the one block *weights. Both are freed by
- * the caller with free(). Returns PROTO_OK or PROTO_NO_MEMORY (nothing to free). */
+/* Copies of the layers whose weights and biases point into the one block *weights. Both are
+ * freed by the caller with free(). Returns PROTO_OK or PROTO_NO_MEMORY (nothing to free). */
 int gpu_shape_copy(const struct proto_layer *layers, int count, struct proto_layer **copy,
                    float **weights);
 

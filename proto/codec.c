@@ -414,8 +414,10 @@ static int read_fields(struct decoder *decoder, uint32_t pairs)
             return status;
     }
     for (size_t i = 0; i < layout->field_count; i++)
-        if (!(decoder->seen >> i & 1))
-            return refuse(decoder, layout->fields[i].key, PROTO_NOT_FOUND), PROTO_FORMAT;
+        if (!(decoder->seen >> i & 1)) {
+            refuse(decoder, layout->fields[i].key, PROTO_NOT_FOUND);
+            return PROTO_FORMAT;
+        }
     if (decoder->reader.at != decoder->reader.end)
         return refuse(decoder, "bytes after the last key", PROTO_FORMAT);
     return PROTO_OK;
@@ -549,7 +551,7 @@ int proto_codec_decode(const void *buf, size_t len_bytes, struct proto_arena *ar
     if (wrong)
         return refuse(&decoder, wrong, PROTO_FORMAT);
 
-    size_t pixel_bytes = 0;
+    uint64_t pixel_bytes = 0;
     if (message->kind == PROTO_MESSAGE_FRAME) {
         pixel_bytes = message->frame.pixel_bytes;
         message->pixels = (const uint8_t *)buf + header_bytes;

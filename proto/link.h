@@ -35,6 +35,8 @@ struct proto_link_ops {
     int (*poll)(struct proto_link *link, struct proto_link_event *event);
     void (*release)(struct proto_link *link, const struct proto_link_event *event);
     void (*close)(struct proto_link *link);
+    /* (optional) As proto_link_set_wake, for transports that wake from other threads. */
+    void (*set_wake)(struct proto_link *link, void (*wake)(void *arg), void *arg);
 };
 
 /* Embedded first in each transport's own struct. */
@@ -45,7 +47,7 @@ struct proto_link {
      * false: the transport calls `wake` when there is something to poll. */
     bool needs_polling;
     /* From any thread, perhaps with a lock of the link held: only signal (uv_async_send), never
-     * call the link. Set by the owner before the first send; never called after close. */
+     * call the link. See proto_link_set_wake. */
     void (*wake)(void *arg);
     void *wake_arg;
 };
@@ -78,6 +80,17 @@ static inline int proto_link_poll(struct proto_link *link, struct proto_link_eve
 static inline void proto_link_release(struct proto_link *link, const struct proto_link_event *event)
 {
     link->ops->release(link, event);
+}
+/* Say what is called when there is something to poll; NULL: nothing. Once it has returned, the
+ * earlier one is not called any more. What came before is not told: poll once afterwards. */
+static inline void proto_link_set_wake(struct proto_link *link, void (*wake)(void *arg), void *arg)
+{
+    if (link->ops->set_wake) {
+        link->ops->set_wake(link, wake, arg);
+    } else {
+        link->wake = wake;
+        link->wake_arg = arg;
+    }
 }
 /* Close this end; take the SENT events first. Messages not yet polled are lost. NULL is fine.
  * MPI: ends MPI for the process, so that leaving main is all that may follow; programs call

@@ -390,6 +390,15 @@ static void local_close(struct proto_link *link)
         free_net(net);
 }
 
+static void local_set_wake(struct proto_link *link, void (*function)(void *arg), void *arg)
+{
+    struct end *end = end_of(link);
+    pthread_mutex_lock(&end->net->mutex);
+    link->wake = function;
+    link->wake_arg = arg;
+    pthread_mutex_unlock(&end->net->mutex);
+}
+
 static const struct proto_link_ops local_ops = {
     .name = "local",
     .listen = local_listen,
@@ -397,6 +406,7 @@ static const struct proto_link_ops local_ops = {
     .poll = local_poll,
     .release = local_release,
     .close = local_close,
+    .set_wake = local_set_wake,
 };
 
 static int open_end(struct net *net, int rank)

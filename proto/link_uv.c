@@ -6,8 +6,8 @@
 #include "proto/status.h"
 
 enum {
-    REST_MS = 1,          /* libuv's timers can't do less */
-    EAGER_NS = 100000,    /* between two polls while something is expected */
+    REST_MS = 1,            /* libuv's timers can't do less */
+    EAGER_NS = 100000,      /* between two polls while something is expected */
     AFTERMATH_NS = 2000000, /* events come in bursts: stay eager this long after each */
 };
 
@@ -74,10 +74,11 @@ static void wake(void *arg)
 }
 
 int proto_link_uv_start(struct proto_link_uv *poller, uv_loop_t *loop, struct proto_link *link,
-                        void (*on_event)(void *arg, const struct proto_link_event *event), void *arg)
+                        void (*on_event)(void *arg, const struct proto_link_event *event),
+                        void *arg)
 {
-    *poller = (struct proto_link_uv){
-        .link = link, .on_event = on_event, .arg = arg, .running = true};
+    *poller =
+        (struct proto_link_uv){.link = link, .on_event = on_event, .arg = arg, .running = true};
     if (uv_async_init(loop, &poller->async, on_async))
         return PROTO_NO_MEMORY;
     uv_timer_init(loop, &poller->timer); /* these two can't fail */
@@ -85,8 +86,7 @@ int proto_link_uv_start(struct proto_link_uv *poller, uv_loop_t *loop, struct pr
     poller->async.data = poller->timer.data = poller->idle.data = poller;
     if (link->needs_polling)
         uv_timer_start(&poller->timer, on_timer, 0, REST_MS);
-    link->wake_arg = poller;
-    link->wake = wake;
+    proto_link_set_wake(link, wake, poller);
     uv_async_send(&poller->async); /* something may have come before there was a wake */
     return PROTO_OK;
 }
@@ -101,7 +101,7 @@ void proto_link_uv_eager(struct proto_link_uv *poller, bool eager)
 void proto_link_uv_stop(struct proto_link_uv *poller)
 {
     poller->running = false;
-    poller->link->wake = NULL;
+    proto_link_set_wake(poller->link, NULL, NULL);
     uv_close((uv_handle_t *)&poller->async, NULL);
     uv_close((uv_handle_t *)&poller->timer, NULL);
     uv_close((uv_handle_t *)&poller->idle, NULL);

@@ -15,8 +15,9 @@ struct proto_link_uv {
     struct proto_link *link;
     void (*on_event)(void *arg, const struct proto_link_event *event);
     void *arg;
-    bool eager;             /* set by the owner: sends are pending, or an answer is due any moment */
-    uint64_t eager_cpu_ns;  /* CPU time of polls made while eager: what sending costs beside the send call */
+    bool eager; /* set by the owner: sends are pending, or an answer is due any moment */
+    uint64_t
+        eager_cpu_ns; /* CPU time of polls made while eager: what sending costs beside the send call */
     /* private */
     bool running;
     uint64_t calm_at_ns;
@@ -28,11 +29,11 @@ struct proto_link_uv {
 /* Begin to deliver events on the loop's thread, which must own the link. A RECEIVED event is to be
  * released by on_event's owner. Both structs are borrowed. Returns PROTO_OK or PROTO_NO_MEMORY. */
 int proto_link_uv_start(struct proto_link_uv *poller, uv_loop_t *loop, struct proto_link *link,
-                        void (*on_event)(void *arg, const struct proto_link_event *event), void *arg);
+                        void (*on_event)(void *arg, const struct proto_link_event *event),
+                        void *arg);
 /* Say whether something is expected soon. */
 void proto_link_uv_eager(struct proto_link_uv *poller, bool eager);
-/* No more events; only when no peer can send any more (STOP and its answer are through), because a peer in
- * this process would wake a handle that is gone. The loop must run once more to close the handles before `poller` may go. */
+/* No more events. The loop must run once more to close the handles before `poller` may go. */
 void proto_link_uv_stop(struct proto_link_uv *poller);
 
 #endif

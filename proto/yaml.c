@@ -18,7 +18,8 @@ enum { DEPTH_MAX = 8, MESSAGE_MAX = 512 };
 
 static int refuse_file(const char *path, int status)
 {
-    proto_log_error("proto", "%s: %s", path, errno ? strerror(errno) : proto_status_text(status));
+    bool system = status == PROTO_IO && errno;
+    proto_log_error("proto", "%s: %s", path, system ? strerror(errno) : proto_status_text(status));
     return status;
 }
 
@@ -115,20 +116,27 @@ static bool next_part(const char **path, char name[PROTO_YAML_PATH_MAX], int *in
     return true;
 }
 
-/* Start of entry `index` of a list of mappings: each has one `name` or `fppi`, whichever comes first. */
-static const char *find_entry(const char *text, const char *from, int index)
+static const char *next_line(const char *at)
 {
-    const char *name = find_key(text, from, "name", false);
-    const char *fppi = find_key(text, from, "fppi", false);
-    const char *key = !fppi || (name && name < fppi) ? "name" : "fppi";
-    const char *at = from;
-    for (int i = 0; i <= index; i++) {
-        const char *next = find_key(text, at + (i > 0), key, false);
-        if (!next)
-            return at;
-        at = next;
+    const char *end = strchr(at, '\n');
+    return end ? end + 1 : NULL;
+}
+
+/* The dash of entry `index` of the list whose key is at `from`: all its dashes stand in one column.
+ * `from` if there is none (a list in brackets). */
+static const char *find_entry(const char *from, int index)
+{
+    size_t column = 0;
+    int count = 0;
+    for (const char *line = next_line(from); line; line = next_line(line)) {
+        size_t indent = strspn(line, " ");
+        if (line[indent] != '-' || (count > 0 && indent != column))
+            continue;
+        column = indent;
+        if (count++ == index)
+            return line + indent;
     }
-    return at;
+    return from;
 }
 
 /* Line of the key that `path` names, or of the nearest one above it that was found; 0: none. */
@@ -145,7 +153,7 @@ static int find_line(const struct proto_yaml *yaml, const char *path)
         if (!next)
             break;
         found = true;
-        at = index >= 0 ? find_entry(yaml->text, next, index) : next;
+        at = index >= 0 ? find_entry(next, index) : next;
     }
     return found ? line_of(yaml->text, at) : 0;
 }
@@ -281,10 +289,8 @@ static void add_valid(char *text, size_t size, const cyaml_schema_value_t *schem
 static int line_of_key(const struct proto_yaml *yaml, const char *key, int from_line)
 {
     const char *from = yaml->text;
-    for (int line = 1; line < from_line && from; line++) {
-        from = strchr(from, '\n');
-        from = from ? from + 1 : NULL;
-    }
+    for (int line = 1; line < from_line && from; line++)
+        from = next_line(from);
     const char *at = from ? find_key(yaml->text, from, key, false) : NULL;
     return at ? line_of(yaml->text, at) : from_line;
 }

@@ -59,8 +59,8 @@ int worker_chain_cache_get(struct worker_chain_cache *cache, struct gpu_net *net
     return status;
 }
 
-/* What chains leave behind is in pieces between those that stay: glibc keeps it, hundreds of MB after many
- * picture sizes, until it is asked. */
+/* What chains leave behind is in pieces between those that stay: glibc keeps it, hundreds of MB
+ * after many picture sizes, until it is asked. */
 static void give_memory_back(void)
 {
 #ifdef __GLIBC__

@@ -191,8 +191,8 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int worker_compute_open(const struct worker_rank_settings *settings, void (*wake)(void *arg), void *arg,
-                        struct worker_compute **out)
+int worker_compute_open(const struct worker_rank_settings *settings, void (*wake)(void *arg),
+                        void *arg, struct worker_compute **out)
 {
     struct worker_compute *compute = calloc(1, sizeof *compute);
     if (!compute)

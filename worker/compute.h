@@ -25,8 +25,8 @@ struct worker_compute;
 
 /* Start the thread; it opens model and device first and says so with `opened`, a job of kind HELLO that belongs
  * to the thread. `wake` is called from the thread whenever worker_compute_done has something. */
-int worker_compute_open(const struct worker_rank_settings *settings, void (*wake)(void *arg), void *arg,
-                        struct worker_compute **out);
+int worker_compute_open(const struct worker_rank_settings *settings, void (*wake)(void *arg),
+                        void *arg, struct worker_compute **out);
 /* Wait for the job in hand, leave the others, end the thread. */
 void worker_compute_stop(struct worker_compute *compute);
 /* Stop and free; the answer of `opened` goes too. NULL is fine. */

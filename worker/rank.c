@@ -12,8 +12,9 @@
 
 enum {
     COORDINATOR = 0,
-    BUFFERS_FIRST = 2,       /* receive buffers before the first PLAN */
-    ARENA_BYTES = 4 << 20,   /* the largest PLAN or FRAME decodes to less; pages are touched as needed */
+    BUFFERS_FIRST = 2, /* receive buffers before the first PLAN */
+    ARENA_BYTES =
+        4 << 20, /* the largest PLAN or FRAME decodes to less; pages are touched as needed */
     BEAT_BYTES = 256,
 };
 
@@ -27,8 +28,8 @@ struct rank {
     struct worker_compute *compute;
     struct worker_job *jobs;  /* all there are */
     struct worker_job *spare; /* those not in use */
-    int queued;  /* FRAMEs received and not answered */
-    int sending; /* answers on their way */
+    int queued;               /* FRAMEs received and not answered */
+    int sending;              /* answers on their way */
     enum proto_worker_state state;
     uint64_t beats;
     bool beat_sending, stopping, goodbye_said;

@@ -37,8 +37,8 @@ struct cpu_net {
 
 enum cpu_step_kind { CPU_STEP_CONV, CPU_STEP_POOL, CPU_STEP_CONV_POOL, CPU_STEP_ROUND };
 
-/* A convolution and the pool after it, in blocks of rows that stay in cache. The last block may be smaller: it has
- * kernels of its own. */
+/* A convolution and the pool after it, in blocks of rows that stay in cache. The last block may
+ * be smaller: it has kernels of its own. */
 struct cpu_conv_pool {
     struct cpu_conv *conv[2]; /* a block; the last one, or NULL if it is like the others */
     struct cpu_pool pool[2];

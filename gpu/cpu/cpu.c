@@ -1,7 +1,9 @@
-/* Device "cpu": oneDNN's convolutions and our own loops for the rest, in f32, bf16, or emulated f16.
+/* Device "cpu": oneDNN's convolutions and our own loops for the rest, in f32, bf16, or emulated
+ * f16.
  *
- * f16 is computed with f32 convolutions: the input, the weights and each layer's activations are rounded to half,
- * sums and biases stay fp32. That is what a GPU with fp16 storage and fp32 sums does, so it is its oracle.
+ * f16 is computed with f32 convolutions: the input, the weights and each layer's activations are
+ * rounded to half, sums and biases stay fp32. That is what a GPU with fp16 storage and fp32 sums
+ * does, so it is its oracle.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,8 @@
 #include "proto/log.h"
 #include "proto/status.h"
 
-/* OpenMP keeps its number of threads per calling thread, and oneDNN asks it when a kernel is made and when it
- * runs: so each entry sets it. */
+/* OpenMP keeps its number of threads per calling thread, and oneDNN asks it when a kernel is
+ * made and when it runs: so each entry sets it. */
 static struct cpu_device *enter(struct gpu_device *base)
 {
     struct cpu_device *device = (struct cpu_device *)base;

@@ -58,8 +58,8 @@ int cpu_dnnl_open(struct cpu_dnnl **out)
     struct cpu_dnnl *dnnl = calloc(1, sizeof *dnnl);
     if (!dnnl)
         return PROTO_NO_MEMORY;
-    /* oneDNN would keep the last 1024 kernels, up to 0.4 MB each, although their chains are closed. Ours are
-     * kept by worker/chain_cache.c; hardly two of them are alike. */
+    /* oneDNN would keep the last 1024 kernels, up to 0.4 MB each, although their chains are
+     * closed. Ours are kept by worker/chain_cache.c; hardly two of them are alike. */
     int status =
         check_status(dnnl_set_primitive_cache_capacity(0), "dnnl_set_primitive_cache_capacity");
     if (status == PROTO_OK)
@@ -98,11 +98,12 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Which implementations sum every output in an order that does not depend on tile or threads. Tried with
- * thousands of crops per layer shape and with 1 to 4 threads (tests/gpu/test_ops.c repeats it):
+/* Which implementations sum every output in an order that does not depend on tile or threads.
+ * Tried with hundreds of crops of many layer shapes and 1 to 5 threads; tests/gpu/test_exact.c
+ * repeats it for the default topology.
  *   brgconv:*, brgconv_1x1:*   the same bits in f32 and, without AMX, in bf16
  *   jit:*, jit_bf16:*          the same bits; with AMX this is the only bf16 one that is
- *   jit_1x1:*                  NOT: how it splits the sum over channels depends on the number of outputs
+ *   jit_1x1:*                  NOT: it splits the sum over channels by the number of outputs
  *   gemm, Winograd             NOT: gemm not even for different numbers of threads
  *   ref:any                    the same bits, but slow: taken where there is nothing else */
 static bool kernel_is_exact(const char *name, enum gpu_precision stored)
@@ -317,7 +318,8 @@ static int reorder(struct cpu_weights *w, const dnnl_memory_desc_t *md, dnnl_mem
     return check_status(status, "reorder of weights");
 }
 
-/* The layer's weights in the layout that a kernel wants: one copy for all chains that want the same. */
+/* The layer's weights in the layout that a kernel wants: one copy for all chains that want the
+ * same. */
 static int weights_in_layout(struct cpu_weights *w, const dnnl_memory_desc_t *md,
                              dnnl_memory_t *out)
 {
@@ -346,7 +348,8 @@ static int weights_in_layout(struct cpu_weights *w, const dnnl_memory_desc_t *md
     return PROTO_OK;
 }
 
-/* oneDNN's description of an activation in our words; PROTO_UNSUPPORTED for a layout we can't say. */
+/* oneDNN's description of an activation in our words; PROTO_UNSUPPORTED for a layout we can't
+ * say. */
 static int tensor_from_md(const dnnl_memory_desc_t *md, struct cpu_tensor *out)
 {
     const dnnl_blocking_desc_t *b = &md->format_desc.blocking;

@@ -1,5 +1,5 @@
-/* The CPU device's own operators: everything but the convolutions. Threads are OpenMP's, as many as the
- * caller has set.
+/* The CPU device's own operators: everything but the convolutions. Threads are OpenMP's, as many as
+ * the caller has set.
  */
 #ifndef GPU_CPU_OPS_H
 #define GPU_CPU_OPS_H
@@ -22,8 +22,9 @@ void cpu_round_half_run(float *values, size_t count);
 /* z: fp32 outputs. scores[i] = z[1] - z[0] of cell i, or z[0] when there is one output. */
 void cpu_score_run(const struct cpu_tensor *tensor, const float *z, float *scores);
 
-/* The columns of one sampling, worked out once. With r the base row's bytes from `first` on, blended
- * vertically, element j of a row of output is (256 - weight[j]) * r[at[j]] + weight[j] * r[at[j] + 3]. */
+/* The columns of one sampling, worked out once. With r the base row's bytes from `first` on,
+ * blended vertically, element j of a row of output is (256 - weight[j]) * r[at[j]] + weight[j] *
+ * r[at[j] + 3]. */
 struct cpu_columns {
     int64_t step;
     int32_t border_x, base_w, x0, w; /* what they were worked out for; w = 0: nothing yet */
@@ -42,8 +43,8 @@ struct cpu_sample_scratch {
 };
 void cpu_sample_scratch_close(struct cpu_sample_scratch *scratch);
 
-/* Level pixels into the net's input (3 channels, block 1 or 3). The sampling was checked by gpu_sampling_check.
- * Returns PROTO_OK or PROTO_NO_MEMORY. */
+/* Level pixels into the net's input (3 channels, block 1 or 3). The sampling was checked by
+ * gpu_sampling_check. Returns PROTO_OK or PROTO_NO_MEMORY. */
 int cpu_sample_run(const struct proto_sampling *sampling, const uint8_t *frame,
                    struct cpu_columns *columns, struct cpu_sample_scratch *scratch,
                    const struct cpu_tensor *tensor, bool round_half, void *out);

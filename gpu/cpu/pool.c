@@ -1,7 +1,8 @@
 /* Max-pooling, with change of layout and rounding in the same pass over memory.
  *
- * On one core (Zen 5) 2x2 over 708 x 861 x 32 floats takes as long as reading them from memory does; with the
- * rows in cache it is three times as fast, which is why cpu/chain.c joins convolution and pool.
+ * On one core (Zen 5) 2x2 over 708 x 861 x 32 floats takes as long as reading them from memory
+ * does; with the rows in cache it is three times as fast, which is why cpu/chain.c joins
+ * convolution and pool.
  */
 #include "gpu/cpu/ops.h"
 

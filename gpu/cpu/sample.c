@@ -1,8 +1,9 @@
 /* Bilinear sampling, the same bits as the formula of struct proto_sampling.
  *
- * The formula's four products are regrouped: blend two base rows vertically, then neighbours along the
- * row; in integers that is the same sum. A row costs one pass over the base's width, which the compiler
- * vectorises, and one gather for each output: a blended value and its right neighbour (below 2^16 each) share a word.
+ * The formula's four products are regrouped: blend two base rows vertically, then neighbours along
+ * the row; in integers that is the same sum. A row costs one pass over the base's width, which the
+ * compiler vectorises, and one gather for each output: a blended value and its right neighbour
+ * (below 2^16 each) share a word.
  */
 #include "gpu/cpu/ops.h"
 

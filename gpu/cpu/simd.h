@@ -1,5 +1,6 @@
-/* Loops compiled several times, for what the CPU can do; the right one is chosen when the program starts.
- * Results are the same bits in each: contraction to fused multiply-add is off for all our code.
+/* Loops compiled several times, for what the CPU can do; the right one is chosen when the program
+ * starts. Results are the same bits in each: contraction to fused multiply-add is off for all our
+ * code.
  */
 #ifndef GPU_CPU_SIMD_H
 #define GPU_CPU_SIMD_H
@@ -32,14 +33,15 @@ CPU_INLINE float cpu_float(uint32_t bits)
     return value;
 }
 
-/* To the nearest half (IEEE 754 binary16), ties to even, kept as float. Branch-free, so that loops of it are
- * vectorised. */
+/* To the nearest half (IEEE 754 binary16), ties to even, kept as float. Branch-free, so that
+ * loops of it are vectorised. */
 CPU_INLINE float cpu_round_half(float value)
 {
     uint32_t bits = cpu_bits(value);
     uint32_t sign = bits & 0x80000000u, magnitude = bits & 0x7fffffffu;
     float size = cpu_float(magnitude);
-    /* Normal: cut the 23 mantissa bits to 10. From half of the last step above 65504 it is infinity. */
+    /* Normal: cut the 23 mantissa bits to 10. From half of the last step above 65504 it is
+     * infinity. */
     uint32_t normal = (magnitude + 0xfffu + (magnitude >> 13 & 1u)) & ~0x1fffu;
     normal = normal >= 0x47800000u ? 0x7f800000u : normal;
     /* Below 2^-14 halves are multiples of 2^-24, which is the step of floats from 0.5 to 1. */

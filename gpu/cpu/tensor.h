@@ -4,8 +4,9 @@
 
 #include "gpu/device.h"
 
-/* Element (c, y, x) is number (((c / block) * h + y) * w + x) * block + c % block; the last block is filled
- * up with zeros. So block 1 is planes, block c interleaved channels, 8 or 16 what blocked kernels use. */
+/* Element (c, y, x) is number (((c / block) * h + y) * w + x) * block + c % block; the last
+ * block is filled up with zeros. So block 1 is planes, block c interleaved channels, 8 or 16
+ * what blocked kernels use. */
 struct cpu_tensor {
     int32_t c, h, w;
     int32_t block;

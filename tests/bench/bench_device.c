@@ -1,10 +1,12 @@
-/* What the CPU device costs above oneDNN: time, memory, sampling. Nothing is asserted; figures are printed.
+/* What the CPU device costs above oneDNN: time, memory, sampling. Nothing is asserted; figures are
+ * printed.
  *
  *   bench_device [DEVICE [THREADS [ROUNDS]]]        default: cpu,f32 2 5
  *
- * The whole pyramid of a 640 x 480 frame with the default topology and tile set goes through worker/exec, tile by tile;
- * after each tile the bare convolutions of the same tile run, so that both see the same machine. Best of all rounds
- * for each tile. Pools, sampling, scores and NMS count for us and not for oneDNN: the ratio is the strict one.
+ * The whole pyramid of a 640 x 480 frame with the default topology and tile set goes through
+ * worker/exec, tile by tile; after each tile the bare convolutions of the same tile run, so that
+ * both see the same machine. Best of all rounds for each tile. Pools, sampling, scores and NMS
+ * count for us and not for oneDNN: the ratio is the strict one.
  */
 #include <math.h>
 #include <stdio.h>

@@ -39,7 +39,7 @@ static const struct layer {
     const char *op;
     int cin, cout, kh, kw;
 } layers[LAYERS] = {
-    {"Conv", 3, 8, 3, 3},  {"MaxPool", 0, 0, 2, 2}, {"Conv", 8, 16, 3, 3}, {"MaxPool", 0, 0, 2, 2},
+    {"Conv", 3, 8, 3, 3},   {"MaxPool", 0, 0, 2, 2}, {"Conv", 8, 16, 3, 3}, {"MaxPool", 0, 0, 2, 2},
     {"Conv", 16, 16, 6, 2}, {"Relu", 0, 0, 0, 0},    {"Conv", 16, 2, 1, 1},
 };
 
@@ -203,7 +203,8 @@ int random_model_write(const char *dir, uint64_t seed, int levels)
             levels);
     for (int i = 0; i < 2; i++)
         fprintf(file,
-                "  - {name: net%d, file: net%d.onnx, levels: [%d, %d], window: [30, 14], person_px: 24, "
+                "  - {name: net%d, file: net%d.onnx, levels: [%d, %d], window: [30, 14], "
+                "person_px: 24, "
                 "border: [4, 2]}\n",
                 i, i, i * levels / 2, (i + 1) * levels / 2 - 1);
     return fclose(file) != 0;

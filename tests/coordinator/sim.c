@@ -14,7 +14,15 @@
 
 enum { EVENTS_MAX = 4096, TILES_MAX = 4096, SLOTS_MAX = 16 };
 
-enum event_kind { EVENT_HELLO, EVENT_READY, EVENT_RESULT, EVENT_BEAT, EVENT_LOST, EVENT_FRAME, EVENT_TIMER };
+enum event_kind {
+    EVENT_HELLO,
+    EVENT_READY,
+    EVENT_RESULT,
+    EVENT_BEAT,
+    EVENT_LOST,
+    EVENT_FRAME,
+    EVENT_TIMER
+};
 
 struct event {
     uint64_t at_us, order; /* order: ties in the order they were made */
@@ -80,7 +88,8 @@ static bool chance(struct sim *sim, double p)
 
 static float score_of(uint64_t seq, int level, int row, int col)
 {
-    const uint64_t h = mix(seq * 1000003u + (uint64_t)level * 4099u + (uint64_t)row * 131u + (uint64_t)col);
+    const uint64_t h =
+        mix(seq * 1000003u + (uint64_t)level * 4099u + (uint64_t)row * 131u + (uint64_t)col);
     return (float)(h % 97) / 16.0f - 4.0f; /* -4 .. 2; candidates are above 0 */
 }
 
@@ -272,7 +281,7 @@ static void result(struct sim *sim, const struct event *event)
         const struct proto_plan_tile *tile = &sim->tiles[event->tiles[i]];
         const struct partition_level *level = &pyramid.levels[tile->level];
         const struct proto_tile_area area = {
-            event->tiles[i],      (int32_t)tile->row0, (int32_t)tile->col0, (int32_t)tile->rows,
+            event->tiles[i],     (int32_t)tile->row0, (int32_t)tile->col0, (int32_t)tile->rows,
             (int32_t)tile->cols, level->rows,         level->cols};
         message.survivor_count += local_nms(sim->model, event->seq, &area, (int)tile->level,
                                             survivors + message.survivor_count);
@@ -383,7 +392,8 @@ static void got_frame(struct sim *sim, const struct coordinator_action *action)
     assert_memory_equal(&sim->plan_size, &sim->size[message->seq], sizeof sim->plan_size);
     /* The bands are just what these tiles need. */
     assert_int_equal(partition_pyramid_init(&pyramid, sim->model, sim->plan_size), PROTO_OK);
-    assert_int_equal(partition_tiles_open(&pyramid, sim->model, &sim->settings->tiles, &tiles), PROTO_OK);
+    assert_int_equal(partition_tiles_open(&pyramid, sim->model, &sim->settings->tiles, &tiles),
+                     PROTO_OK);
     assert_int_equal(partition_tile_bands(tiles, message->tiles, message->tile_count, bands),
                      message->band_count);
     assert_memory_equal(bands, message->bands, message->band_count * sizeof *bands);
@@ -482,7 +492,11 @@ static void act(struct sim *sim, const struct coordinator_action *action)
 {
     assert_false(sim->done);
     if (getenv("SIM_LOG"))
-        fprintf(stderr, "%10.3f act %d w%d slot%d plan%d frame %d.%d\n", (double)sim->now_us/1e3, action->kind, action->worker, action->slot, action->plan?(int)action->plan->plan:-1, action->frame?(int)action->frame->seq:-1, action->frame?(int)action->frame->assignment:-1);
+        fprintf(stderr, "%10.3f act %d w%d slot%d plan%d frame %d.%d\n", (double)sim->now_us / 1e3,
+                action->kind, action->worker, action->slot,
+                action->plan ? (int)action->plan->plan : -1,
+                action->frame ? (int)action->frame->seq : -1,
+                action->frame ? (int)action->frame->assignment : -1);
     switch (action->kind) {
     case COORDINATOR_SEND_PLAN:
         got_plan(sim, action);
@@ -528,7 +542,11 @@ static void settle(struct sim *sim)
 static void deliver(struct sim *sim, struct event *event)
 {
     if (getenv("SIM_LOG") && event->kind != EVENT_BEAT)
-        fprintf(stderr, "%10.3f event %d w%d seq %d.%d plan %d %s%s vanished %d life %d/%d\n", (double)sim->now_us/1e3, event->kind, event->worker, (int)event->seq, (int)event->assignment, (int)event->plan, event->fails?"fails ":"", event->wrong?"wrong":"", sim->vanished[event->worker], event->life, sim->life[event->worker]);
+        fprintf(stderr, "%10.3f event %d w%d seq %d.%d plan %d %s%s vanished %d life %d/%d\n",
+                (double)sim->now_us / 1e3, event->kind, event->worker, (int)event->seq,
+                (int)event->assignment, (int)event->plan, event->fails ? "fails " : "",
+                event->wrong ? "wrong" : "", sim->vanished[event->worker], event->life,
+                sim->life[event->worker]);
     switch (event->kind) {
     case EVENT_HELLO:
         sim->vanished[event->worker] = false;
@@ -536,8 +554,9 @@ static void deliver(struct sim *sim, struct event *event)
         break;
     case EVENT_READY:
         if (!sim->vanished[event->worker] && event->life == sim->life[event->worker]) {
-            const struct proto_ready ready = {
-                .plan = event->plan, .status = event->fails ? PROTO_NO_MEMORY : PROTO_OK, .text = ""};
+            const struct proto_ready ready = {.plan = event->plan,
+                                              .status = event->fails ? PROTO_NO_MEMORY : PROTO_OK,
+                                              .text = ""};
             coordinator_core_ready(sim->core, event->worker, &ready, sim->now_us);
         }
         break;
@@ -580,7 +599,7 @@ struct sim_outcome sim_run(const struct partition_model *model, const struct sim
     sim->core_settings.tiles = settings->tiles;
     sim->core_settings.workers = settings->workers;
     sim->core_settings.depth = settings->depth;
-    sim->core_settings.slots = settings->depth + 1 + (int)draw(sim, 3);
+    sim->core_settings.slots = settings->depth + (int)draw(sim, 3);
     sim->core_settings.strikes = settings->strikes ? settings->strikes : INT32_MAX;
     assert_true(sim->core_settings.slots <= SLOTS_MAX);
     assert_int_equal(coordinator_core_open(&sim->core_settings, sim->now_us, &sim->core), PROTO_OK);

@@ -16,19 +16,19 @@ struct sim_settings {
     uint64_t seed;
     int workers, frames, depth;
     struct partition_tile_settings tiles;
-    uint64_t delay_us;    /* answers take 1 .. this long */
-    double p_broken;      /* a picture can't be read */
-    double p_resize;      /* the next picture has another size */
-    double p_error;       /* a worker answers with an error */
-    double p_wrong;       /* a worker answers something impossible */
-    double p_partial;     /* a worker leaves tiles out */
-    double p_twice;       /* an answer comes twice */
-    double p_lose;        /* a worker vanishes with an assignment */
-    double p_return;      /* ... and is heard of again later */
-    double p_absent;      /* a worker never joins */
-    double p_unfit;       /* a worker can't work with a plan */
-    bool other_model;     /* worker 1 has another model */
-    int32_t strikes;      /* 0: never refuse */
+    uint64_t delay_us; /* answers take 1 .. this long */
+    double p_broken;   /* a picture can't be read */
+    double p_resize;   /* the next picture has another size */
+    double p_error;    /* a worker answers with an error */
+    double p_wrong;    /* a worker answers something impossible */
+    double p_partial;  /* a worker leaves tiles out */
+    double p_twice;    /* an answer comes twice */
+    double p_lose;     /* a worker vanishes with an assignment */
+    double p_return;   /* ... and is heard of again later */
+    double p_absent;   /* a worker never joins */
+    double p_unfit;    /* a worker can't work with a plan */
+    bool other_model;  /* worker 1 has another model */
+    int32_t strikes;   /* 0: never refuse */
 };
 
 struct sim_outcome {
@@ -42,6 +42,7 @@ struct sim_outcome {
 /* A model of two small nets over six levels; the same for every call. */
 void sim_model(struct partition_model *model);
 /* Run to DONE; fails the cmocka test when the core breaks a rule. */
-struct sim_outcome sim_run(const struct partition_model *model, const struct sim_settings *settings);
+struct sim_outcome sim_run(const struct partition_model *model,
+                           const struct sim_settings *settings);
 
 #endif

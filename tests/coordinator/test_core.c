@@ -28,12 +28,8 @@ static int setup(void **state)
 
 static struct sim_settings calm(uint64_t seed)
 {
-    return (struct sim_settings){.seed = seed,
-                                 .workers = 3,
-                                 .frames = 6,
-                                 .depth = 2,
-                                 .tiles = {4, 5},
-                                 .delay_us = 20000};
+    return (struct sim_settings){
+        .seed = seed, .workers = 3, .frames = 6, .depth = 2, .tiles = {4, 5}, .delay_us = 20000};
 }
 
 static void detections_do_not_depend_on_workers_tiles_or_order_of_arrival(void **state)

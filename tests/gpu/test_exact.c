@@ -1,6 +1,6 @@
 /* Law 1 on a device: a cell's score is the same bits in a whole level, a row strip, a 2D tile or a
- * single window, and for any number of threads. On the default topology with random weights, for each tile
- * shape of the default tile set at 640 x 480, and some that nobody would choose.
+ * single window, and for any number of threads. On the default topology with random weights, for
+ * each tile shape of the default tile set at 640 x 480, and some that nobody would choose.
  *
  *   test_exact DEVICE
  */
@@ -176,7 +176,8 @@ static void number_of_threads_does_not_change_a_bit(void **state)
     map_close(&map);
 }
 
-/* The order in which sizes are met must not matter either: the kernels are pinned by the net alone. */
+/* The order in which sizes are met must not matter either: the kernels are pinned by the net
+ * alone. */
 static void kernels_do_not_depend_on_what_was_computed_before(void **state)
 {
     (void)state;

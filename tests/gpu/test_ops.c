@@ -3,8 +3,9 @@
  *   test_ops DEVICE            run the cases
  *   test_ops DEVICE --bench    time the same operators instead, on one thread
  *
- * Tolerances: a sum of n products of size s in fp32 is off by about n * eps32 * s at most, in any order; a value kept
- * in half or bf16 by eps16 or eps_bf16 of itself at each layer, and at the start.
+ * Tolerances: a sum of n products of size s in fp32 is off by about n * eps32 * s at most, in any
+ * order; a value kept in half or bf16 by eps16 or eps_bf16 of itself at each layer, and at the
+ * start.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -44,7 +45,8 @@ static double precision_eps(void)
     return eps[device->precision];
 }
 
-/* To `bits` bits of mantissa, ties to even, by arithmetic instead of bits: independent of the device's way. */
+/* To `bits` bits of mantissa, ties to even, by arithmetic instead of bits: independent of the
+ * device's way. */
 static float rounded_to(float value, int bits, int lowest_exponent)
 {
     int exponent;
@@ -101,8 +103,9 @@ static float *scores_of(struct gpu_chain *chain)
 
 /* ---- nets ---- */
 
-/* The truth for a device that keeps activations in less than fp32: reference operators, inputs, weights and what each layer
- * gives rounded as the device keeps them. `size` sums the magnitudes, for the tolerance. */
+/* The truth for a device that keeps activations in less than fp32: reference operators, inputs,
+ * weights and what each layer gives rounded as the device keeps them. `size` sums the
+ * magnitudes, for the tolerance. */
 struct truth {
     float *scores;
     double size; /* largest output */
@@ -179,8 +182,8 @@ static void assert_net_near_truth(const struct test_layer *list, int32_t h, int3
     struct truth truth = truth_open(&data, input, h, w);
     input_set(chain, input);
     float *scores = scores_of(chain);
-    /* fp32 sums in another order; their differences flip a rounding now and then, each worth one eps of
-     * one of the activations that a score sums up, so that the flips average out. */
+    /* fp32 sums in another order; their differences flip a rounding now and then, each worth one
+     * eps of one of the activations that a score sums up, so that the flips average out. */
     double eps32 = 1.0 / 16777216;
     double tolerance = truth.size * (longest_sum(&data) * eps32 +
                                      (device->precision == GPU_F32 ? 0 : 2 * precision_eps())) +

@@ -492,8 +492,7 @@ static void rank_init(struct rank *rank, struct proto_link *link)
 {
     *rank = (struct rank){.link = link};
     sem_init(&rank->woken, 0, 0);
-    link->wake = on_wake;
-    link->wake_arg = &rank->woken;
+    proto_link_set_wake(link, on_wake, &rank->woken);
 }
 
 struct thread {

@@ -167,7 +167,8 @@ static void survivors_equal_a_brute_force_pass_over_whole_levels(void **state)
     fixture_close(&f);
 }
 
-/* Run all tiles of a plan in frames of `each` tiles, in shuffled order; scores[level][cell] from the survivors. */
+/* Run all tiles of a plan in frames of `each` tiles, in shuffled order; scores[level][cell] from
+ * the survivors. */
 static void run_in_parts(struct worker_exec *exec, const struct fixture *f,
                          const struct exec_plan *plan, uint32_t each, float **scores)
 {

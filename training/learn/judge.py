@@ -55,11 +55,11 @@ def calibrated(survivors, spans, calibration):
     return [(table[k][0] * s + table[k][1], k, r, c) for s, k, r, c in survivors]
 
 
-def matched(results, geometry, overlap=0.5, measure="iou", spans=None, calibration=None):
+def matched(results, geometry, overlap=0.5, measure="iou", spans=None, calibration=None, candidate=-6.0):
     """Per picture: (group, name, matches, persons)."""
     out = []
     for g, n, b, s in results:
-        boxes = merge.boxes(calibrated(s, spans, calibration), geometry, overlap, measure)
+        boxes = merge.boxes(calibrated(s, spans, calibration), geometry, overlap, measure, candidate=candidate)
         m, persons, _ = evaluate.match(b, boxes)
         out.append((g, n, m, persons))
     return out

@@ -51,11 +51,13 @@ def beaten_by_neighbours(cands, levels):
     return stay
 
 
-def refine(kept, survivors, levels, band=(0.10, 0.18, 0.22)):
+REACH = (2 * 16.0 / 96, 2 * 8.0 / 96, 2 * np.log(1.3))     # y, x (person heights), log height
+
+
+def refine(kept, survivors, levels, candidate):
     """One mean-shift step of each kept survivor over all survivors in (x, y, log height).
 
-    Bandwidths are shares of the person's height (x, y) and of log 2 scale; weights are the scores above
-    the candidate threshold, so weak neighbours hardly move a strong one.
+    A survivor weighs its score above the candidate threshold times 1 - (distance / reach)^2.
     """
     p = np.array([place(levels[k], r, c) for _, k, r, c in survivors])
     s = np.array([v[0] for v in survivors])
@@ -63,10 +65,9 @@ def refine(kept, survivors, levels, band=(0.10, 0.18, 0.22)):
     out = []
     for i in kept:
         h = p[i, 2]
-        d = ((p[:, 0] - p[i, 0]) / (band[0] * h)) ** 2 + ((p[:, 1] - p[i, 1]) / (band[1] * h)) ** 2 + ((logh - logh[i]) / band[2]) ** 2
-        w = np.exp(-0.5 * d) * np.exp(np.minimum(s - s[i], 0.0))
-        w[d > 9] = 0
-        w /= w.sum()
+        d = ((p[:, 1] - p[i, 1]) / (REACH[0] * h)) ** 2 + ((p[:, 0] - p[i, 0]) / (REACH[1] * h)) ** 2 + ((logh - logh[i]) / REACH[2]) ** 2
+        w = np.maximum(s - candidate, 0) * np.maximum(1 - d, 0)
+        w = w / w.sum() if w.sum() > 0 else (np.arange(len(s)) == i).astype(float)
         out.append((w @ p[:, 0], w @ p[:, 1], float(np.exp(w @ logh)), s[i], survivors[i][1]))
     return out
 
@@ -91,8 +92,9 @@ def overlap_of(a, b, measure):
     return i / min(sa, sb) if measure == "min" else i / (sa + sb - i)
 
 
-def boxes(cands, levels, overlap=0.5, measure="iou", aspect=0.41):
+def boxes(cands, levels, overlap=0.5, measure="iou", aspect=0.41, candidate=-6.0):
     """Candidates that won their plane -> final boxes."""
+    cands = [c for c in cands if c[0] > candidate]
     if not cands:
         return []
-    return suppress(refine(beaten_by_neighbours(cands, levels), cands, levels), overlap, measure, aspect)
+    return suppress(refine(beaten_by_neighbours(cands, levels), cands, levels, candidate), overlap, measure, aspect)
