@@ -114,6 +114,25 @@ static int assemble(struct coordinator_core *core, struct proto_size size)
     return PROTO_OK;
 }
 
+/* The workers have answered the PLAN: start. The frames that waited for them are counted from here, or
+ * the time a program takes to start would look like its latency. */
+static void assembled(struct coordinator_core *core)
+{
+    core->assembling = false;
+    core_geometry_replan(core);
+    for (int32_t i = 0; i < core->order_count; i++) {
+        struct core_slot *slot = slot_in_order(core, i);
+        if (slot->state == SLOT_WAITING)
+            slot->in.begin_us = core->now_us;
+    }
+}
+
+static bool fits(const struct coordinator_core *core, const struct core_slot *slot)
+{
+    const struct core_geometry *g = core->geometry;
+    return g && g->pyramid.frame.w == slot->in.size.w && g->pyramid.frame.h == slot->in.size.h;
+}
+
 /* Hand out as many waiting frames as may be in flight, in order. */
 static void advance(struct coordinator_core *core)
 {
@@ -123,30 +142,24 @@ static void advance(struct coordinator_core *core)
         coordinator_core_abort(core, core->now_us); /* status says what kept the workers away */
         return;
     }
-    if (core->assembling && !any_worker(core, WORKER_PREPARING)) {
-        core->assembling = false;
-        core_geometry_replan(core);
-    }
-    for (int32_t i = 0; i < core->order_count && !core->assembling; i++) {
+    for (int32_t i = 0; i < core->order_count && core->running < core->settings.depth; i++) {
         struct core_slot *slot = slot_in_order(core, i);
-        const struct core_geometry *g = core->geometry;
         if (slot->state != SLOT_WAITING)
             continue;
-        if (!g || g->pyramid.frame.w != slot->in.size.w || g->pyramid.frame.h != slot->in.size.h) {
-            /* The tile set and the merges are about to go: frames before this one are reported first. */
+        if (!fits(core, slot)) {
+            /* Tile set and merges are about to go: frames before this one are reported first. */
             if (i > 0)
                 return;
-            if (assemble(core, slot->in.size) != PROTO_OK) {
+            if (assemble(core, slot->in.size)) {
                 core_slot_fail(core, slot, "can't plan for frames of this size");
                 continue;
             }
+        }
+        if (core->assembling) {
             if (any_worker(core, WORKER_PREPARING))
                 return;
-            core->assembling = false;
-            core_geometry_replan(core);
+            assembled(core);
         }
-        if (core->running >= core->settings.depth)
-            return;
         core_slot_dispatch(core, slot);
     }
 }

@@ -27,7 +27,8 @@ struct coordinator_core_settings {
     float threshold;                      /* of the score; NAN: the model's */
     int32_t workers;                      /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
     int32_t depth;                        /* 2: frames in flight */
-    int32_t slots;       /* 2: frames held, at least depth; more are read ahead, which only adds to their latency */
+    int32_t
+        slots; /* 2: frames held, at least depth; more are read ahead, which only adds to their latency */
     uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
     uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
     int32_t strikes;     /* 3: failed RESULTs in a row after which a worker gets no more work */
@@ -42,8 +43,8 @@ void coordinator_core_close(struct coordinator_core *core); /* NULL is fine */
 struct coordinator_core_frame {
     uint64_t seq; /* rises by any amount from frame to frame */
     const char *source;
-    int64_t stamp_ns;    /* capture time, for the report */
-    uint64_t begin_us;   /* when reading it began, on the events' clock: latency counts from here, or
+    int64_t stamp_ns;  /* capture time, for the report */
+    uint64_t begin_us; /* when reading it began, on the events' clock: latency counts from here, or
                           * from when the workers were ready for frames of its size */
     uint64_t capture_us; /* reading, decoding, octave bases */
     struct proto_size size;

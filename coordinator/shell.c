@@ -143,8 +143,6 @@ static void on_read(uv_work_t *work, int canceled)
             .size = broken ? (struct proto_size){0, 0} : slot->frame.image.size,
             .error = broken ? slot->frame.error : NULL,
         };
-        if (shell->first_us == 0)
-            shell->first_us = slot->begin_us;
         coordinator_core_frame(shell->core, slot->index, &frame, now_us());
     }
     if (shell->input_ended)
@@ -267,6 +265,8 @@ static void post_frame(struct coordinator_shell *shell, const struct coordinator
 {
     const struct proto_frame *frame = action->frame;
     const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *frame};
+    if (shell->first_us == 0)
+        shell->first_us = now_us();
     post(shell, action->worker, &message, shell->slots[action->slot].bands,
          proto_codec_frame_header_max(frame->tile_count, frame->band_count) + frame->pixel_bytes);
 }
@@ -557,7 +557,7 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
 {
     run->depth = shell->settings.core.depth;
     run->tile_count = coordinator_core_tiles(shell->core);
-    run->wall_ms = (double)(shell->last_us - shell->first_us) / 1e3;
+    run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
     run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;
     run->worker_count = (uint32_t)shell->settings.core.workers;

@@ -10,10 +10,10 @@
 
 enum {
     PROTO_CODEC_ALIGN = 64,
-    PROTO_CODEC_CONTROL_MAX =
-        4 << 20, /* largest message without pixels: receive buffers before a PLAN */
-    PROTO_CODEC_ARENA_MAX =
-        PROTO_CODEC_CONTROL_MAX + 4096, /* arena that holds any decoded message */
+    /* Largest message without pixels: the size of receive buffers before there is a PLAN. */
+    PROTO_CODEC_CONTROL_MAX = 4 << 20,
+    /* An arena of this size holds any decoded message. */
+    PROTO_CODEC_ARENA_MAX = PROTO_CODEC_CONTROL_MAX + 4096,
     PROTO_CODEC_STRING_MAX = 4096,      /* bytes of one string, without the terminating zero */
     PROTO_CODEC_BANDS_MAX = 16384,      /* bands of one FRAME */
     PROTO_CODEC_SURVIVORS_MAX = 196608, /* survivors of one RESULT */

@@ -15,9 +15,8 @@ struct proto_link_uv {
     struct proto_link *link;
     void (*on_event)(void *arg, const struct proto_link_event *event);
     void *arg;
-    bool eager; /* set by the owner: sends are pending, or an answer is due any moment */
-    uint64_t
-        eager_cpu_ns; /* CPU time of polls made while eager: what sending costs beside the send call */
+    bool eager;            /* set by the owner: sends are pending, or an answer is due any moment */
+    uint64_t eager_cpu_ns; /* CPU time of polls while eager: what sending costs beside the call */
     /* private */
     bool running;
     uint64_t calm_at_ns;

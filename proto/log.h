@@ -13,8 +13,8 @@ void proto_log(enum proto_log_level level, const char *area, const char *format,
     __attribute__((format(printf, 3, 4)));
 
 #define proto_log_error(area, ...) proto_log(PROTO_LOG_ERROR, area, __VA_ARGS__)
-#define proto_log_warn(area, ...) proto_log(PROTO_LOG_WARN, area, __VA_ARGS__)
-#define proto_log_info(area, ...) proto_log(PROTO_LOG_INFO, area, __VA_ARGS__)
+#define proto_log_warn(area, ...)  proto_log(PROTO_LOG_WARN, area, __VA_ARGS__)
+#define proto_log_info(area, ...)  proto_log(PROTO_LOG_INFO, area, __VA_ARGS__)
 #define proto_log_debug(area, ...) proto_log(PROTO_LOG_DEBUG, area, __VA_ARGS__)
 
 /* Highest level shown (default PROTO_LOG_WARN; MUSTER_LOG overrides). */

@@ -38,7 +38,7 @@ struct proto_hello {
     const char *host;
     uint32_t pid;
     const char *device;     /* "cpu,f32" */
-    const char *kernels;    /* implementations in use, comma separated; differing ones cost exactness */
+    const char *kernels;    /* implementations in use, with commas; differing ones cost exactness */
     const char *model_hash; /* hex SHA-256; must equal the coordinator's */
     uint32_t threads;
 };
@@ -65,8 +65,8 @@ struct proto_plan {
 
 struct proto_ready {
     uint32_t plan;
-    int32_t status;   /* PROTO_OK, or why this worker can't work with the plan */
-    const char *text; /* reason, for the log */
+    int32_t status;        /* PROTO_OK, or why this worker can't work with the plan */
+    const char *text;      /* reason, for the log */
     uint64_t memory_bytes; /* resident set after preparing */
 };
 
@@ -89,11 +89,11 @@ struct proto_result {
     int32_t status;
     const char *text; /* reason when status is not PROTO_OK */
     uint32_t tile_count;
-    const uint32_t *tiles;    /* searched */
-    const uint32_t *tile_us;  /* compute time of each */
-    uint64_t received_us;     /* worker's clock: FRAME complete */
-    uint64_t started_us;      /* compute began */
-    uint64_t finished_us;     /* compute ended */
+    const uint32_t *tiles;   /* searched */
+    const uint32_t *tile_us; /* compute time of each */
+    uint64_t received_us;    /* worker's clock: FRAME complete */
+    uint64_t started_us;     /* compute began */
+    uint64_t finished_us;    /* compute ended */
     uint32_t survivor_count;
     const struct proto_survivor *survivors; /* in order of tile, row, column */
 };

@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 enum {
-    PROTO_CHANNELS = 3,     /* R, G, B */
-    PROTO_LEVELS_MAX = 64,  /* pyramid levels */
-    PROTO_BASES_MAX = 12,   /* octave bases: B0 is the frame, each next one half its size */
-    PROTO_NETS_MAX = 8,     /* nets of one model */
-    PROTO_LAYERS_MAX = 64,  /* layers of one net */
+    PROTO_CHANNELS = 3,    /* R, G, B */
+    PROTO_LEVELS_MAX = 64, /* pyramid levels */
+    PROTO_BASES_MAX = 12,  /* octave bases: B0 is the frame, each next one half its size */
+    PROTO_NETS_MAX = 8,    /* nets of one model */
+    PROTO_LAYERS_MAX = 64, /* layers of one net */
     PROTO_WORKERS_MAX = 1024,
     PROTO_TILES_MAX = 65536,
     PROTO_FRAME_SIDE_MAX = 16384, /* pixels */
-    PROTO_NMS_ROWS = 7,     /* in-plane window of the local NMS, cells */
+    PROTO_NMS_ROWS = 7,           /* in-plane window of the local NMS, cells */
     PROTO_NMS_COLS = 3,
     PROTO_NMS_REACH_ROWS = PROTO_NMS_ROWS / 2, /* 3: how far a window reaches beyond its cell */
     PROTO_NMS_REACH_COLS = PROTO_NMS_COLS / 2, /* 1 */
@@ -69,13 +69,13 @@ struct proto_sampling {
     int64_t step;               /* base pixels per level pixel, 32.32 */
     int32_t border_x, border_y; /* level pixels */
     int32_t base_w;
-    int32_t base_h;        /* rows with pixels; below them zeros up to base_padded_h */
+    int32_t base_h; /* rows with pixels; below them zeros up to base_padded_h */
     int32_t base_padded_h;
-    int32_t x0, y0;        /* level pixel of the tile's top-left corner */
-    int32_t w, h;          /* level pixels of the tile */
+    int32_t x0, y0;           /* level pixel of the tile's top-left corner */
+    int32_t w, h;             /* level pixels of the tile */
     int32_t band_y0, band_y1; /* base rows present in the pixel buffer */
-    uint64_t band_offset;  /* bytes from the start of the frame's pixels to row band_y0 */
-    float scale, offset;   /* net input = pixel value (0..255) * scale + offset */
+    uint64_t band_offset;     /* bytes from the start of the frame's pixels to row band_y0 */
+    float scale, offset;      /* net input = pixel value (0..255) * scale + offset */
 };
 
 /* Where a tile's cells lie in their level. An edge of the tile that is not an edge of the level

@@ -124,6 +124,12 @@ static size_t row_bytes(const struct cpu_tensor *t)
     return cpu_tensor_bytes(t) / (size_t)t->h;
 }
 
+/* The larger one, as a multiple of 64. */
+static size_t larger_aligned(size_t a, size_t b)
+{
+    return ((a > b ? a : b) + 63) / 64 * 64;
+}
+
 /* One block of a convolution and pool: `rows` rows of pool output. */
 static int open_block(struct builder *b, struct cpu_weights *weights,
                       const struct proto_layer *pool, int32_t rows, struct cpu_conv_pool *step,
@@ -132,7 +138,7 @@ static int open_block(struct builder *b, struct cpu_weights *weights,
     const struct proto_layer *conv = pool - 1;
     int32_t conv_rows = (rows - 1) * pool->sh + pool->kh;
     struct proto_size in = {.w = b->at.w, .h = (conv_rows - 1) * conv->sh + conv->kh};
-    int status = cpu_conv_open(weights, in, &step->conv[which]);
+    int status = cpu_conv_open(weights, in, b->device->threads, &step->conv[which]);
     if (status != PROTO_OK)
         return status;
     const struct cpu_tensor *between = cpu_conv_out(step->conv[which]);
@@ -147,21 +153,24 @@ static int open_block(struct builder *b, struct cpu_weights *weights,
                                           .round_half = b->device->precision == GPU_F16};
     step->pool[which].out.h = to.h;
     step->pool[which].out.w = to.w;
-    status = buffer_grow(&b->device->rows, cpu_tensor_bytes(between));
-    return status == PROTO_OK
-               ? buffer_grow(&b->device->scratch, cpu_conv_scratch_bytes(step->conv[which]))
-               : status;
+    step->rows_bytes = larger_aligned(step->rows_bytes, cpu_tensor_bytes(between));
+    step->scratch_bytes =
+        larger_aligned(step->scratch_bytes, cpu_conv_scratch_bytes(step->conv[which]));
+    return PROTO_OK;
 }
 
-/* Rows of pool output whose convolution fits into the caches of all cores (half of 1 MiB each),
- * shared evenly. With one convolution and one pool over the whole tile a pyramid took 1.06 times
- * as long as its bare convolutions (f32 on two cores, bf16 on one), like this 1.01 times. */
+/* Rows of pool output in a block: its convolution's output takes half of a core's 1 MiB of
+ * cache, and there are two blocks or more for each thread. With one convolution and one pool
+ * over the whole tile a pyramid took 1.06 times as long as its bare convolutions (f32 on two
+ * cores, bf16 on one), in blocks 1.01 times. */
 static int32_t block_rows(const struct cpu_tensor *conv_out, const struct proto_layer *pool,
-                          int32_t pool_rows)
+                          int32_t pool_rows, int threads)
 {
-    size_t cache = (size_t)512 * 1024 * (size_t)omp_get_max_threads();
-    size_t fit = cache / (row_bytes(conv_out) * (size_t)pool->sh);
-    int32_t most = fit < 1 ? 1 : fit > (size_t)pool_rows ? pool_rows : (int32_t)fit;
+    size_t fit = (size_t)512 * 1024 / (row_bytes(conv_out) * (size_t)pool->sh);
+    int32_t most = pool_rows / (2 * threads);
+    if ((size_t)most > fit)
+        most = (int32_t)fit;
+    most = most < 1 ? 1 : most;
     int32_t blocks = (pool_rows + most - 1) / most;
     return (pool_rows + blocks - 1) / blocks;
 }
@@ -174,7 +183,7 @@ static int add_conv_pool(struct builder *b, int i, const struct cpu_conv *whole)
     const struct proto_layer *pool = &net->layers[i + 1];
     struct cpu_tensor out = *cpu_conv_out(whole);
     struct proto_size to = gpu_shape_layer(pool, (struct proto_size){.w = out.w, .h = out.h});
-    int32_t rows = block_rows(&out, pool, to.h);
+    int32_t rows = block_rows(&out, pool, to.h, b->device->threads);
     out.w = to.w;
     out.h = to.h;
     struct cpu_conv_pool *step = &step_add(b, CPU_STEP_CONV_POOL)->conv_pool;
@@ -185,6 +194,11 @@ static int add_conv_pool(struct builder *b, int i, const struct cpu_conv *whole)
     int32_t last = to.h - (step->blocks - 1) * rows;
     if (status == PROTO_OK && last != rows)
         status = open_block(b, net->weights[i], pool, last, step, 1);
+    size_t threads = (size_t)b->device->threads;
+    if (status == PROTO_OK)
+        status = buffer_grow(&b->device->rows, step->rows_bytes * threads);
+    if (status == PROTO_OK)
+        status = buffer_grow(&b->device->rows_scratch, step->scratch_bytes * threads);
     return status == PROTO_OK ? move_to(b, &out) : status;
 }
 
@@ -207,7 +221,7 @@ static int open_convs(const struct cpu_chain *chain, struct cpu_conv **convs)
     struct proto_size size = {.w = chain->base.w, .h = chain->base.h};
     for (int i = 0; i < net->count; i++) {
         if (net->weights[i]) {
-            int status = cpu_conv_open(net->weights[i], size, &convs[i]);
+            int status = cpu_conv_open(net->weights[i], size, 1, &convs[i]);
             if (status != PROTO_OK) {
                 for (int j = 0; j < i; j++)
                     cpu_conv_close(convs[j]);
@@ -286,19 +300,32 @@ void cpu_chain_free(struct cpu_chain *chain)
     free(chain);
 }
 
+static int run_block(const struct cpu_device *device, const struct cpu_conv_pool *step,
+                     int32_t block, const unsigned char *in, unsigned char *out)
+{
+    int which = block == step->blocks - 1 && step->conv[1];
+    size_t thread = (size_t)omp_get_thread_num();
+    void *rows = (unsigned char *)device->rows.data + thread * step->rows_bytes;
+    void *scratch = (unsigned char *)device->rows_scratch.data + thread * step->scratch_bytes;
+    int status = cpu_conv_run(step->conv[which], (int)thread, in + (size_t)block * step->in_step,
+                              rows, scratch);
+    if (status == PROTO_OK)
+        cpu_pool_run_alone(&step->pool[which], rows, out + (size_t)block * step->out_step);
+    return status;
+}
+
+/* Blocks go to whichever thread is free: one that is held up by another process holds up one
+ * block. */
 static int run_conv_pool(const struct cpu_device *device, const struct cpu_conv_pool *step,
                          const void *in, void *out)
 {
-    const unsigned char *from = in;
-    unsigned char *to = out;
-    for (int32_t i = 0; i < step->blocks; i++, from += step->in_step, to += step->out_step) {
-        int which = i == step->blocks - 1 && step->conv[1];
-        int status = cpu_conv_run(step->conv[which], from, device->rows.data, device->scratch.data);
-        if (status != PROTO_OK)
-            return status;
-        cpu_pool_run(&step->pool[which], device->rows.data, to);
+    int worst = PROTO_OK; /* the others are negative */
+#pragma omp parallel for schedule(dynamic) reduction(min : worst)
+    for (int32_t i = 0; i < step->blocks; i++) {
+        int status = run_block(device, step, i, in, out);
+        worst = status < worst ? status : worst;
     }
-    return PROTO_OK;
+    return worst;
 }
 
 /* A step that writes to another buffer: all but ROUND. */
@@ -306,7 +333,7 @@ static int run_step(const struct cpu_device *device, const struct cpu_step *step
                     void *out)
 {
     if (step->kind == CPU_STEP_CONV)
-        return cpu_conv_run(step->conv, in, out, device->scratch.data);
+        return cpu_conv_run(step->conv, 0, in, out, device->scratch.data);
     if (step->kind == CPU_STEP_CONV_POOL)
         return run_conv_pool(device, &step->conv_pool, in, out);
     cpu_pool_run(&step->pool, in, out);

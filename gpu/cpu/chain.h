@@ -21,8 +21,9 @@ struct cpu_device {
     /* Shared by all chains, as large as the largest needs. */
     struct cpu_buffer input;
     struct cpu_buffer between[2]; /* steps read one and write the other */
-    struct cpu_buffer rows;       /* between a convolution and its pool, a block of rows */
     struct cpu_buffer scratch;    /* of convolutions */
+    /* Between a convolution and its pool: a block of rows, and scratch, for each thread. */
+    struct cpu_buffer rows, rows_scratch;
     struct cpu_sample_scratch sample_scratch;
     char kernels[1024];
 };
@@ -37,13 +38,14 @@ struct cpu_net {
 
 enum cpu_step_kind { CPU_STEP_CONV, CPU_STEP_POOL, CPU_STEP_CONV_POOL, CPU_STEP_ROUND };
 
-/* A convolution and the pool after it, in blocks of rows that stay in cache. The last block may
- * be smaller: it has kernels of its own. */
+/* A convolution and the pool after it, in blocks of rows that stay in cache, each by one thread.
+ * The last block may be smaller: it has kernels of its own. */
 struct cpu_conv_pool {
     struct cpu_conv *conv[2]; /* a block; the last one, or NULL if it is like the others */
     struct cpu_pool pool[2];
     int32_t blocks;
-    size_t in_step, out_step; /* bytes from block to block */
+    size_t in_step, out_step;         /* bytes from block to block */
+    size_t rows_bytes, scratch_bytes; /* of one thread */
 };
 
 /* One pass over the activations. */

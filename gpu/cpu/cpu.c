@@ -34,6 +34,7 @@ static void buffers_free(struct cpu_device *device)
     free(device->between[0].data);
     free(device->between[1].data);
     free(device->rows.data);
+    free(device->rows_scratch.data);
     free(device->scratch.data);
     cpu_sample_scratch_close(&device->sample_scratch);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 
 #include "proto/log.h"
@@ -28,11 +29,17 @@ struct cpu_weights {
     dnnl_memory_t layouts[LAYOUTS_MAX]; /* reordered copies, made on first use */
 };
 
+/* Descriptions without memory: pointers are set by each run. */
+struct conv_lane {
+    dnnl_memory_t in, out, scratch;
+};
+
 struct cpu_conv {
     struct cpu_weights *weights;
     dnnl_primitive_t primitive;
-    dnnl_memory_t in, out, scratch; /* without memory: pointers are set by each run */
-    dnnl_memory_t kernel_weights;   /* borrowed from weights->layouts */
+    int lane_count;
+    struct conv_lane *lanes;
+    dnnl_memory_t kernel_weights; /* borrowed from weights->layouts */
     struct cpu_tensor in_tensor, out_tensor;
     size_t scratch_bytes;
 };
@@ -386,19 +393,20 @@ static int conv_create(struct cpu_conv *conv, const_dnnl_primitive_desc_t desc)
         return PROTO_UNSUPPORTED;
     }
     CHECK(dnnl_primitive_create(&conv->primitive, desc));
-    CHECK(dnnl_memory_create(&conv->in, in, engine, DNNL_MEMORY_NONE));
-    CHECK(dnnl_memory_create(&conv->out, out, engine, DNNL_MEMORY_NONE));
-    CHECK(dnnl_memory_create(&conv->scratch, scratch, engine, DNNL_MEMORY_NONE));
+    for (int i = 0; i < conv->lane_count; i++) {
+        struct conv_lane *lane = &conv->lanes[i];
+        CHECK(dnnl_memory_create(&lane->in, in, engine, DNNL_MEMORY_NONE));
+        CHECK(dnnl_memory_create(&lane->out, out, engine, DNNL_MEMORY_NONE));
+        CHECK(dnnl_memory_create(&lane->scratch, scratch, engine, DNNL_MEMORY_NONE));
+    }
     conv->scratch_bytes = dnnl_memory_desc_get_size(scratch);
     return weights_in_layout(w, weights, &conv->kernel_weights);
 }
 
-int cpu_conv_open(struct cpu_weights *w, struct proto_size in, struct cpu_conv **out)
+/* Choose the pinned kernel for this size and make it. */
+static int conv_make(struct cpu_conv *conv, struct proto_size in)
 {
-    struct cpu_conv *conv = calloc(1, sizeof *conv);
-    if (!conv)
-        return PROTO_NO_MEMORY;
-    conv->weights = w;
+    const struct cpu_weights *w = conv->weights;
     dnnl_primitive_desc_t desc = NULL;
     int status = find_kernel(w, in, accept_pinned, NULL, 0, &desc);
     if (status == PROTO_OK && !desc) {
@@ -409,21 +417,45 @@ int cpu_conv_open(struct cpu_weights *w, struct proto_size in, struct cpu_conv *
     if (status == PROTO_OK)
         status = conv_create(conv, desc);
     dnnl_primitive_desc_destroy(desc);
-    if (status != PROTO_OK) {
-        cpu_conv_close(conv);
-        return status;
-    }
+    return status;
+}
+
+int cpu_conv_open(struct cpu_weights *w, struct proto_size in, int lanes, struct cpu_conv **out)
+{
+    struct cpu_conv *conv = calloc(1, sizeof *conv);
+    if (!conv)
+        return PROTO_NO_MEMORY;
+    conv->weights = w;
+    conv->lane_count = lanes;
+    conv->lanes = calloc((size_t)lanes, sizeof *conv->lanes);
+    int status = PROTO_NO_MEMORY;
+    if (!conv->lanes)
+        goto fail;
+    /* A kernel is made for as many threads as there are at that moment. */
+    int threads = omp_get_max_threads();
+    if (lanes > 1)
+        omp_set_num_threads(1);
+    status = conv_make(conv, in);
+    omp_set_num_threads(threads);
+    if (status != PROTO_OK)
+        goto fail;
     *out = conv;
     return PROTO_OK;
+fail:
+    cpu_conv_close(conv);
+    return status;
 }
 
 void cpu_conv_close(struct cpu_conv *conv)
 {
     if (!conv)
         return;
-    dnnl_memory_destroy(conv->scratch);
-    dnnl_memory_destroy(conv->out);
-    dnnl_memory_destroy(conv->in);
+    for (int i = 0; conv->lanes && i < conv->lane_count; i++) {
+        dnnl_memory_destroy(conv->lanes[i].scratch);
+        dnnl_memory_destroy(conv->lanes[i].out);
+        dnnl_memory_destroy(conv->lanes[i].in);
+    }
+    free(conv->lanes);
     dnnl_primitive_destroy(conv->primitive);
     free(conv);
 }
@@ -443,16 +475,17 @@ size_t cpu_conv_scratch_bytes(const struct cpu_conv *conv)
     return conv->scratch_bytes;
 }
 
-int cpu_conv_run(struct cpu_conv *conv, const void *in, void *out, void *scratch)
+int cpu_conv_run(struct cpu_conv *conv, int number, const void *in, void *out, void *scratch)
 {
-    CHECK(dnnl_memory_set_data_handle_v2(conv->in, (void *)(uintptr_t)in, NULL));
-    CHECK(dnnl_memory_set_data_handle_v2(conv->out, out, conv->weights->dnnl->stream));
-    CHECK(dnnl_memory_set_data_handle_v2(conv->scratch, scratch, NULL));
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, conv->in},
+    const struct conv_lane *lane = &conv->lanes[number];
+    CHECK(dnnl_memory_set_data_handle_v2(lane->in, (void *)(uintptr_t)in, NULL));
+    CHECK(dnnl_memory_set_data_handle_v2(lane->out, out, NULL));
+    CHECK(dnnl_memory_set_data_handle_v2(lane->scratch, scratch, NULL));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, lane->in},
                                     {DNNL_ARG_WEIGHTS, conv->kernel_weights},
                                     {DNNL_ARG_BIAS, conv->weights->bias},
-                                    {DNNL_ARG_DST, conv->out},
-                                    {DNNL_ARG_SCRATCHPAD, conv->scratch}};
+                                    {DNNL_ARG_DST, lane->out},
+                                    {DNNL_ARG_SCRATCHPAD, lane->scratch}};
     CHECK(dnnl_primitive_execute(conv->primitive, conv->weights->dnnl->stream, 5, args));
     CHECK(dnnl_stream_wait(conv->weights->dnnl->stream));
     return PROTO_OK;

@@ -36,15 +36,16 @@ void cpu_weights_close(struct cpu_weights *weights); /* after its convolutions; 
 /* Name of the pinned implementation, "brgconv:avx512_core". */
 const char *cpu_weights_kernel(const struct cpu_weights *weights);
 
-/* Bias and ReLU are part of it. The number of threads is the caller's OpenMP setting, here and
- * in run. */
-int cpu_conv_open(struct cpu_weights *weights, struct proto_size in, struct cpu_conv **out);
+/* Bias and ReLU are part of it. lanes: 1, and a run uses as many OpenMP threads as its caller
+ * has set, here as there; or more, and so many threads may each run it alone, at the same time. */
+int cpu_conv_open(struct cpu_weights *weights, struct proto_size in, int lanes,
+                  struct cpu_conv **out);
 void cpu_conv_close(struct cpu_conv *conv); /* NULL is fine */
 const struct cpu_tensor *cpu_conv_in(const struct cpu_conv *conv);
 const struct cpu_tensor *cpu_conv_out(const struct cpu_conv *conv);
-size_t cpu_conv_scratch_bytes(const struct cpu_conv *conv);
-/* out and scratch are aligned to 64 bytes; in may be any pixel of a tensor. Returns PROTO_OK or
- * PROTO_DEVICE. */
-int cpu_conv_run(struct cpu_conv *conv, const void *in, void *out, void *scratch);
+size_t cpu_conv_scratch_bytes(const struct cpu_conv *conv); /* of one run */
+/* lane: 0 .. lanes - 1, not in use by another thread. out and scratch are aligned to 64 bytes;
+ * in may be any pixel of a tensor. Returns PROTO_OK or PROTO_DEVICE. */
+int cpu_conv_run(struct cpu_conv *conv, int lane, const void *in, void *out, void *scratch);
 
 #endif

@@ -15,6 +15,8 @@ struct cpu_pool {
 /* Maximum over each kh x kw window. Blocks of in and out: equal, or one a multiple of the other, or
  * all channels. With a 1 x 1 kernel it only changes the layout. */
 void cpu_pool_run(const struct cpu_pool *pool, const void *in, void *out);
+/* The same by the calling thread alone. */
+void cpu_pool_run_alone(const struct cpu_pool *pool, const void *in, void *out);
 
 /* Round each value to half precision, in place. */
 void cpu_round_half_run(float *values, size_t count);

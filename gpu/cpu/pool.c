@@ -94,9 +94,15 @@ static void pool_output_row(const struct cpu_pool *p, const unsigned char *in, u
     }
 }
 
+void cpu_pool_run_alone(const struct cpu_pool *pool, const void *in, void *out)
+{
+    for (int32_t y = 0; y < pool->out.h; y++)
+        pool_output_row(pool, in, out, y);
+}
+
 void cpu_pool_run(const struct cpu_pool *pool, const void *in, void *out)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic, 4)
     for (int32_t y = 0; y < pool->out.h; y++)
         pool_output_row(pool, in, out, y);
 }

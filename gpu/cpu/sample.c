@@ -202,7 +202,7 @@ int cpu_sample_run(const struct proto_sampling *s, const uint8_t *frame,
         rows_layout(s->base_w, s->w,
                     scratch->memory + (size_t)omp_get_thread_num() * scratch->each_bytes, &rows);
         memset(rows.zeros, 0, (size_t)s->base_w * PROTO_CHANNELS);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 8)
         for (int32_t y = 0; y < s->h; y++)
             sample_row(s, frame, columns, &rows, tensor, round_half, y, out);
     }

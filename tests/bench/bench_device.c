@@ -104,7 +104,7 @@ static void bare_open_tile(struct bare *bare, const struct partition_model *mode
     for (int i = 0; i < model->nets[n].layer_count; i++) {
         if (bare->weights[n][i]) {
             struct cpu_conv *conv;
-            check("convolution", cpu_conv_open(bare->weights[n][i], size, &conv));
+            check("convolution", cpu_conv_open(bare->weights[n][i], size, 1, &conv));
             bare->bytes = larger(bare->bytes, cpu_tensor_bytes(cpu_conv_in(conv)));
             bare->bytes = larger(bare->bytes, cpu_tensor_bytes(cpu_conv_out(conv)));
             bare->scratch_bytes = larger(bare->scratch_bytes, cpu_conv_scratch_bytes(conv));
@@ -118,7 +118,7 @@ static double bare_run(const struct bare *bare, const struct bare_tile *tile)
 {
     double start = now_ms();
     for (int i = 0; i < tile->count; i++)
-        check("convolution", cpu_conv_run(tile->convs[i], i % 2 ? bare->out : bare->in,
+        check("convolution", cpu_conv_run(tile->convs[i], 0, i % 2 ? bare->out : bare->in,
                                           i % 2 ? bare->in : bare->out, bare->scratch));
     return now_ms() - start;
 }

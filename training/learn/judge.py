@@ -5,9 +5,9 @@ import json
 import numpy as np
 import torch
 
-from . import checkpoint, evaluate, merge, sources
+from . import evaluate, merge, sources
 from .parallel import spread
-from .pyramid import Levels, Picture
+from .pyramid import Picture
 
 STATE = {}
 
@@ -30,14 +30,13 @@ def one(job):
     return index, det.survivors(pic, STATE["threshold"], only)
 
 
-def run(data, work, names, spans, share=1.0, threshold=-3.0, processes=2, cache=None, levels=None):
-    """[(group, file name, truth, survivors)]"""
-    chosen = pictures(data, share)
+def run(chosen, detector, threshold=-3.0, processes=2, cache=None):
+    """chosen: from pictures(); detector: a function that makes it. [(group, file name, truth, survivors)]"""
     if cache and cache.exists():
         found = json.loads(cache.read_text())
         return [(g, p.name, b, [tuple(s) for s in found[p.name]]) for g, p, b in chosen if p.name in found]
     torch.set_num_threads(1)
-    STATE["det"], STATE["threshold"] = checkpoint.detector(work, names, spans, levels), threshold
+    STATE["det"], STATE["threshold"] = detector(), threshold
     out = []
     for index, s in spread(one, [(i, p, b) for i, (g, p, b) in enumerate(chosen)], processes):
         g, p, b = chosen[index]
