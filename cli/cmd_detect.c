@@ -63,6 +63,11 @@ static int sinks_open(struct detect *detect)
         status = coordinator_sink_json_open(options->json, &sink);
         status = sink_add(detect, status, sink);
     }
+    if (!status && options->out && coordinator_source_reads_from(detect->source, options->out)) {
+        proto_log_error("cli", "--out %s: the input is in there and would be overwritten",
+                        options->out);
+        status = PROTO_INVALID;
+    }
     if (!status && options->out) {
         status = coordinator_sink_picture_open(options->out, &sink);
         status = sink_add(detect, status, sink);

@@ -1,4 +1,4 @@
-/* What core.c, core_geometry.c and core_slot.c share; nobody else includes this. */
+/* What the files of the core share; nobody else includes this. */
 #ifndef COORDINATOR_CORE_STATE_H
 #define COORDINATOR_CORE_STATE_H
 
@@ -108,6 +108,17 @@ struct coordinator_core {
     struct proto_plan plan_message; /* of the last action */
     struct proto_frame frame_message;
 };
+
+/* core.c */
+void core_time_passes(struct coordinator_core *core, uint64_t now_us);
+struct core_slot *core_slot_in_order(struct coordinator_core *core, int32_t i);
+/* After any change: frames that can be finished, tiles that others must take, frames that can start. */
+void core_settle(struct coordinator_core *core);
+
+/* core_worker.c */
+bool core_worker_in_use(const struct core_worker *worker); /* joined, and not given up since */
+/* Ask for READY, unless this worker has given it for this very PLAN. */
+void core_worker_ask(struct coordinator_core *core, struct core_worker *worker);
 
 /* core_geometry.c: pyramid, tiles, merges and plan for frames of one size. */
 int core_geometry_open(struct coordinator_core *core, struct proto_size size);

@@ -39,7 +39,8 @@ int coordinator_jpeg_decode(const uint8_t *data, size_t len_bytes, struct coordi
     tjhandle handle = tjInitDecompress();
     if (!handle)
         return refuse(NULL, PROTO_NO_MEMORY, text);
-    int w, h, subsampling, colours;
+    /* A file that ends before its frame header counts as one of tables only, and fills none of these. */
+    int w = 0, h = 0, subsampling = 0, colours = 0;
     int status;
     if (tjDecompressHeader3(handle, data, len_bytes, &w, &h, &subsampling, &colours) != 0) {
         status = refuse(handle, PROTO_FORMAT, text);

@@ -2,14 +2,12 @@
 #include "coordinator/shell.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <uv.h>
 
-#include "coordinator/bands.h"
-#include "partition/model.h"
+#include "coordinator/post.h"
+#include "coordinator/reader.h"
 #include "proto/codec.h"
 #include "proto/link_uv.h"
 #include "proto/log.h"
@@ -17,33 +15,7 @@
 
 enum {
     ARENA_BYTES = 16 << 20, /* the largest RESULT decodes to less; pages are touched as needed */
-    STOP_BYTES = 256,
-    GOODBYE_MS = 10000, /* a worker may have a frame in hand when it is told to stop */
-};
-
-/* A frame's pixels, from reading to RELEASE. */
-struct slot {
-    struct coordinator_shell *shell;
-    int index;
-    bool in_use;
-    struct coordinator_frame frame;
-    struct coordinator_bands *bands;
-    struct proto_size bands_size;
-    uint64_t begin_us, end_us, build_cpu_ns;
-    int read_status;
-    uv_work_t work;
-};
-
-/* A message on its way out. */
-struct parcel {
-    struct parcel *next_made; /* all there are */
-    bool in_use;
-    enum proto_message_kind kind;
-    int worker;
-    uint64_t seq; /* FRAME */
-    uint32_t assignment;
-    unsigned char *data;
-    size_t cap;
+    GOODBYE_MS = 10000,     /* a worker may have a frame in hand when it is told to stop */
 };
 
 struct peer {
@@ -59,11 +31,10 @@ struct coordinator_shell {
     uv_timer_t deadline, goodbye;
     uv_signal_t interrupt, terminate;
     struct proto_arena arena;
-    struct slot *slots;
-    struct parcel *parcels;
+    struct coordinator_reader *reader;
+    struct coordinator_post post;
     struct peer *peers;
-    int sending;
-    bool reading, input_ended, done, closing;
+    bool done, closing;
     bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
@@ -86,213 +57,87 @@ static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns);
 
 /* ---- reading ---- */
 
-/* In the thread pool, one at a time. */
-static void read_frame(uv_work_t *work)
-{
-    struct slot *slot = work->data;
-    const struct partition_model *model = slot->shell->settings.core.model;
-    struct partition_pyramid pyramid;
-
-    slot->build_cpu_ns = 0;
-    slot->begin_us = now_us();
-    slot->read_status = coordinator_source_next(slot->shell->settings.source, &slot->frame);
-    if (slot->read_status == PROTO_OK) {
-        const struct proto_size size = slot->frame.image.size;
-        const uint64_t before_ns = thread_cpu_ns();
-        int status = PROTO_OK;
-        if (!slot->bands || size.w != slot->bands_size.w || size.h != slot->bands_size.h) {
-            coordinator_bands_close(slot->bands);
-            slot->bands = NULL;
-            slot->bands_size = size;
-            status = partition_pyramid_init(&pyramid, model, size);
-            if (!status)
-                status = coordinator_bands_open(&pyramid, &slot->bands);
-        }
-        if (!status)
-            status = coordinator_bands_build(slot->bands, &slot->frame.image);
-        if (status) {
-            slot->read_status = status;
-            snprintf(slot->frame.error, sizeof slot->frame.error, "no pyramid: %s",
-                     proto_status_text(status));
-        }
-        slot->build_cpu_ns = thread_cpu_ns() - before_ns;
-    }
-    slot->end_us = now_us();
-}
-
-static void on_read(uv_work_t *work, int canceled)
+static void on_read(void *arg, int index)
 {
     const uint64_t cpu_ns = thread_cpu_ns();
-    struct slot *slot = work->data;
-    struct coordinator_shell *shell = slot->shell;
+    struct coordinator_shell *shell = arg;
+    const struct coordinator_reader_slot *slot = coordinator_reader_slot(shell->reader, index);
+    const bool broken = slot->status != PROTO_OK;
+    const struct coordinator_core_frame frame = {
+        .seq = slot->frame.seq,
+        .source = slot->frame.source,
+        .stamp_ns = slot->frame.stamp_ns,
+        .begin_us = slot->begin_us,
+        .capture_us = slot->end_us - slot->begin_us,
+        .size = broken ? (struct proto_size){0, 0} : slot->frame.image.size,
+        .error = broken ? slot->frame.error : NULL,
+    };
 
-    (void)canceled;
-    shell->reading = false;
-    shell->cpu_ns += slot->build_cpu_ns;
-    if (slot->read_status == PROTO_END) {
-        slot->in_use = false;
-        shell->input_ended = true;
-    } else {
-        const bool broken = slot->read_status != PROTO_OK;
-        const struct coordinator_core_frame frame = {
-            .seq = slot->frame.seq,
-            .source = slot->frame.source,
-            .stamp_ns = slot->frame.stamp_ns,
-            .begin_us = slot->begin_us,
-            .capture_us = slot->end_us - slot->begin_us,
-            .size = broken ? (struct proto_size){0, 0} : slot->frame.image.size,
-            .error = broken ? slot->frame.error : NULL,
-        };
-        coordinator_core_frame(shell->core, slot->index, &frame, now_us());
-    }
-    if (shell->input_ended)
+    shell->cpu_ns += slot->bases_cpu_ns;
+    if (slot->status != PROTO_END)
+        coordinator_core_frame(shell->core, index, &frame, now_us());
+    if (slot->status == PROTO_END || shell->signals > 0)
         coordinator_core_end(shell->core, now_us());
     turn(shell, cpu_ns);
-}
-
-static void read_next(struct coordinator_shell *shell)
-{
-    for (int i = 0; i < shell->settings.core.slots; i++) {
-        struct slot *slot = &shell->slots[i];
-        if (shell->reading || shell->input_ended)
-            return;
-        if (slot->in_use)
-            continue;
-        slot->in_use = true;
-        shell->reading = uv_queue_work(&shell->loop, &slot->work, read_frame, on_read) == 0;
-    }
-}
-
-/* No more frames. A frame that is being read right now is still taken. */
-static void end_input(struct coordinator_shell *shell)
-{
-    shell->input_ended = true;
-    if (!shell->reading)
-        coordinator_core_end(shell->core, now_us());
 }
 
 static void give_up(struct coordinator_shell *shell, int status)
 {
     if (!shell->status)
         shell->status = status;
-    shell->input_ended = true;
+    coordinator_reader_stop(shell->reader);
     coordinator_core_abort(shell->core, now_us());
 }
 
-/* ---- sending ---- */
+/* ---- actions ---- */
 
-/* Smallest spare buffer that is large enough, or a new one: after the first frames nothing is allocated. */
-static struct parcel *parcel_take(struct coordinator_shell *shell, size_t need)
+/* A worker that can't be sent to is lost. */
+static void post(struct coordinator_shell *shell, const struct coordinator_action *action,
+                 const struct proto_message *message)
 {
-    struct parcel *best = NULL;
-    for (struct parcel *parcel = shell->parcels; parcel; parcel = parcel->next_made)
-        if (!parcel->in_use && parcel->cap >= need && (!best || parcel->cap < best->cap))
-            best = parcel;
-    if (!best) {
-        best = calloc(1, sizeof *best);
-        if (!best)
-            return NULL;
-        best->data = malloc(need);
-        if (!best->data) {
-            free(best);
-            return NULL;
-        }
-        best->cap = need;
-        best->next_made = shell->parcels;
-        shell->parcels = best;
-    }
-    best->in_use = true;
-    return best;
-}
-
-static void parcel_free(struct parcel *parcel)
-{
-    free(parcel->data);
-    free(parcel);
-}
-
-/* Buffers for frames of another size are of no use any more. */
-static void parcels_drop_spare(struct coordinator_shell *shell)
-{
-    for (struct parcel **at = &shell->parcels; *at;) {
-        struct parcel *parcel = *at;
-        if (parcel->in_use) {
-            at = &parcel->next_made;
-        } else {
-            *at = parcel->next_made;
-            parcel_free(parcel);
-        }
-    }
-}
-
-/* Encode, pack what comes behind, send. A worker that can't be sent to is lost. */
-static void post(struct coordinator_shell *shell, int worker, const struct proto_message *message,
-                 const struct coordinator_bands *bands, size_t need)
-{
-    const struct proto_frame *frame = &message->frame;
-    size_t bytes;
-    struct parcel *parcel = parcel_take(shell, need);
-    int status =
-        parcel ? proto_codec_encode(message, parcel->data, parcel->cap, &bytes) : PROTO_NO_MEMORY;
-    if (!status) {
-        parcel->kind = message->kind;
-        parcel->worker = worker;
-        if (message->kind == PROTO_MESSAGE_FRAME) {
-            parcel->seq = frame->seq;
-            parcel->assignment = frame->assignment;
-            bytes += (size_t)coordinator_bands_pack(bands, frame->bands, frame->band_count,
-                                                    parcel->data + bytes);
-        }
-        status = proto_link_send(shell->settings.link, worker + 1, parcel->data, bytes, parcel);
-    }
-    if (!status) {
-        shell->sending++;
-        return;
-    }
-    if (parcel)
-        parcel->in_use = false;
-    coordinator_core_lost(shell->core, worker, proto_status_text(status), now_us());
+    const struct coordinator_bands *bands = NULL;
+    if (message->kind == PROTO_MESSAGE_FRAME)
+        bands = coordinator_reader_slot(shell->reader, action->slot)->bands;
+    const int status = coordinator_post_message(&shell->post, action->worker, message, bands);
+    if (status)
+        coordinator_core_lost(shell->core, action->worker, proto_status_text(status), now_us());
 }
 
 static void post_plan(struct coordinator_shell *shell, const struct coordinator_action *action)
 {
     const struct proto_message message = {.kind = PROTO_MESSAGE_PLAN, .plan = *action->plan};
-    parcels_drop_spare(shell);
-    post(shell, action->worker, &message, NULL, PROTO_CODEC_CONTROL_MAX);
+    coordinator_post_trim(&shell->post);
+    post(shell, action, &message);
 }
 
 static void post_frame(struct coordinator_shell *shell, const struct coordinator_action *action)
 {
-    const struct proto_frame *frame = action->frame;
-    const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *frame};
+    const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *action->frame};
     if (shell->first_us == 0)
         shell->first_us = now_us();
-    post(shell, action->worker, &message, shell->slots[action->slot].bands,
-         proto_codec_frame_header_max(frame->tile_count, frame->band_count) + frame->pixel_bytes);
+    post(shell, action, &message);
 }
 
 static void post_stop(struct coordinator_shell *shell, const struct coordinator_action *action)
 {
     const struct proto_message message = {.kind = PROTO_MESSAGE_STOP, .stop = {action->status}};
-    post(shell, action->worker, &message, NULL, STOP_BYTES);
+    post(shell, action, &message);
 }
-
-/* ---- actions ---- */
 
 static void tell_sinks(struct coordinator_shell *shell, const struct coordinator_action *action,
                        double merge_ms)
 {
     const uint64_t before_ns = thread_cpu_ns();
-    const struct slot *slot = &shell->slots[action->slot];
+    const struct coordinator_reader_slot *slot =
+        coordinator_reader_slot(shell->reader, action->slot);
+    const struct coordinator_image *image = slot->status ? NULL : &slot->frame.image;
     struct coordinator_frame_report report = *action->report;
-    const bool pixels = slot->read_status == PROTO_OK;
     int status = PROTO_OK;
 
     report.merge_ms = merge_ms;
     shell->last_us = now_us();
     for (int i = 0; i < shell->settings.sink_count && !status; i++)
-        status = coordinator_sink_frame(shell->settings.sinks[i], &report,
-                                        pixels ? &slot->frame.image : NULL);
+        status = coordinator_sink_frame(shell->settings.sinks[i], &report, image);
     if (status) /* END: whoever reads has seen enough, which is no failure */
         give_up(shell, status == PROTO_END ? PROTO_OK : status);
     shell->sink_cpu_ns += thread_cpu_ns() - before_ns;
@@ -311,14 +156,14 @@ static void act(struct coordinator_shell *shell, const struct coordinator_action
         tell_sinks(shell, action, ms);
         break;
     case COORDINATOR_RELEASE:
-        shell->slots[action->slot].in_use = false;
+        coordinator_reader_release(shell->reader, action->slot);
         break;
     case COORDINATOR_SEND_STOP:
         post_stop(shell, action);
         break;
     case COORDINATOR_DONE:
         shell->done = true;
-        shell->input_ended = true;
+        coordinator_reader_stop(shell->reader);
         if (!shell->status)
             shell->status = action->status;
         break;
@@ -354,7 +199,7 @@ static void leave(struct coordinator_shell *shell)
     bool wait = false;
     for (int w = 0; w < shell->settings.core.workers; w++)
         wait |= (shell->peers[w].joined || local) && !shell->peers[w].gone;
-    if (!wait && shell->sending == 0)
+    if (!wait && shell->post.sending == 0)
         close_handles(shell);
     else if (!local && !uv_is_active((uv_handle_t *)&shell->goodbye))
         uv_timer_start(&shell->goodbye, on_goodbye_late, GOODBYE_MS, 0);
@@ -390,9 +235,9 @@ static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns)
         before_ns = uv_hrtime();
     }
     if (!shell->closing) {
-        read_next(shell);
+        coordinator_reader_next(shell->reader);
         arm_deadline(shell);
-        proto_link_uv_eager(&shell->poller, shell->sending > 0);
+        proto_link_uv_eager(&shell->poller, shell->post.sending > 0);
         if (shell->done)
             leave(shell);
     }
@@ -445,14 +290,11 @@ static void on_received(struct coordinator_shell *shell, const struct proto_link
 
 static void on_sent(struct coordinator_shell *shell, const struct proto_link_event *event)
 {
-    struct parcel *parcel = event->token;
-    parcel->in_use = false;
-    shell->sending--;
+    const struct coordinator_sent sent = coordinator_post_sent(&shell->post, event);
     if (event->status)
-        coordinator_core_lost(shell->core, parcel->worker, "a message did not reach it", now_us());
-    else if (parcel->kind == PROTO_MESSAGE_FRAME)
-        coordinator_core_sent(shell->core, parcel->worker, parcel->seq, parcel->assignment,
-                              now_us());
+        coordinator_core_lost(shell->core, sent.worker, "a message did not reach it", now_us());
+    else if (sent.kind == PROTO_MESSAGE_FRAME)
+        coordinator_core_sent(shell->core, sent.worker, sent.seq, sent.assignment, now_us());
 }
 
 static void on_event(void *arg, const struct proto_link_event *event)
@@ -478,10 +320,10 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct coordinator_shell *shell = handle->data;
     (void)number;
-    if (shell->signals++ == 0)
-        end_input(shell);
-    else
+    if (shell->signals++ > 0)
         give_up(shell, PROTO_CANCELED);
+    else if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
+        coordinator_core_end(shell->core, now_us());
     turn(shell, thread_cpu_ns());
 }
 
@@ -504,16 +346,10 @@ static int handles_open(struct coordinator_shell *shell)
 static int memory_open(struct coordinator_shell *shell)
 {
     const struct coordinator_core_settings *core = &shell->settings.core;
-    shell->slots = calloc((size_t)core->slots, sizeof *shell->slots);
     shell->peers = calloc((size_t)core->workers, sizeof *shell->peers);
     shell->run_workers = calloc((size_t)core->workers, sizeof *shell->run_workers);
-    if (!shell->slots || !shell->peers || !shell->run_workers)
+    if (!shell->peers || !shell->run_workers)
         return PROTO_NO_MEMORY;
-    for (int i = 0; i < core->slots; i++) {
-        shell->slots[i].shell = shell;
-        shell->slots[i].index = i;
-        shell->slots[i].work.data = &shell->slots[i];
-    }
     return proto_arena_open(&shell->arena, ARENA_BYTES);
 }
 
@@ -525,6 +361,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     if (!shell)
         return PROTO_NO_MEMORY;
     shell->settings = *settings;
+    shell->post.link = link;
     shell->settings.core.workers = link->size - 1;
     shell->settings.core.slots = settings->core.depth;
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
@@ -534,6 +371,9 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
         status = proto_link_listen(link, peer, settings->core.depth + 2, PROTO_CODEC_CONTROL_MAX);
     if (!status)
         status = handles_open(shell);
+    if (!status)
+        status = coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
+                                         settings->core.depth, on_read, shell, &shell->reader);
     if (!status)
         status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
     if (status) {
@@ -577,18 +417,10 @@ void coordinator_shell_close(struct coordinator_shell *shell)
         if (uv_loop_close(&shell->loop))
             proto_log_error("coordinator", "a handle was left open");
     }
-    for (int i = 0; shell->slots && i < shell->settings.core.slots; i++) {
-        coordinator_bands_close(shell->slots[i].bands);
-        coordinator_frame_free(&shell->slots[i].frame);
-    }
-    while (shell->parcels) {
-        struct parcel *parcel = shell->parcels;
-        shell->parcels = parcel->next_made;
-        parcel_free(parcel);
-    }
+    coordinator_reader_close(shell->reader);
+    coordinator_post_close(&shell->post);
     proto_arena_close(&shell->arena);
     coordinator_core_close(shell->core);
-    free(shell->slots);
     free(shell->peers);
     free(shell->run_workers);
     free(shell);

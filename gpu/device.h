@@ -28,6 +28,9 @@ struct gpu_chain;
 
 struct gpu_settings {
     int threads; /* 0: one per core; devices without threads ignore it */
+    /* Scores are softmax probabilities, rounded to the device's precision, instead of linear
+     * differences. They tie near 1 (the paper's reason for linear scores): for comparison only. */
+    bool softmax;
 };
 
 /* One device implementation: a const table, one exported symbol each (gpu_ref_backend, ...). */

@@ -12,11 +12,12 @@ out=build/demo
 # Another MPI's mpirun may come first in PATH.
 mpirun=$(command -v mpirun.mpich || command -v mpirun)
 
+rm -rf "$out" # pictures of an earlier, longer run would stay
 mkdir -p "$out"
 echo "Rendering $frames frames with known persons ..."
-"$muster" scene --out "$out/clip" --frames "$frames" --seed "$seed" --force
+"$muster" scene --out "$out/clip" --frames "$frames" --seed "$seed"
 
-echo "Looking for persons: 1 coordinator + $workers workers on $(nproc) cores ..."
+echo "Looking for persons: 1 coordinator + $workers workers on $(nproc) cores (some minutes on a laptop) ..."
 "$mpirun" -n $((workers + 1)) "$muster" detect "$out/clip" --workers "$workers" \
     --out "$out/pictures" --json "$out/detections.jsonl" --report "$out/report.json"
 

@@ -359,5 +359,8 @@ int cpu_chain_run(struct cpu_chain *chain)
         side = 1 - side;
     }
     cpu_score_run(&chain->output, in, chain->scores);
+    if (device->softmax)
+        cpu_softmax_run(chain->scores, (size_t)chain->base.rows * (size_t)chain->base.cols,
+                        device->precision);
     return PROTO_OK;
 }

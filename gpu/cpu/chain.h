@@ -16,6 +16,7 @@ struct cpu_device {
     struct cpu_dnnl *dnnl;
     enum gpu_precision precision;
     int threads;
+    bool softmax;
     const uint8_t *pixels; /* of the frame, borrowed */
     size_t pixel_bytes;
     /* Shared by all chains, as large as the largest needs. */

@@ -64,6 +64,7 @@ static int cpu_open(const char *argument, enum gpu_precision precision,
         return PROTO_NO_MEMORY;
     device->precision = precision;
     device->threads = settings->threads > 0 ? settings->threads : omp_get_num_procs();
+    device->softmax = settings->softmax;
     int status = cpu_dnnl_open(&device->dnnl);
     if (status != PROTO_OK) {
         cpu_close(&device->base);

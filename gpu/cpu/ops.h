@@ -24,6 +24,9 @@ void cpu_round_half_run(float *values, size_t count);
 /* z: fp32 outputs. scores[i] = z[1] - z[0] of cell i, or z[0] when there is one output. */
 void cpu_score_run(const struct cpu_tensor *tensor, const float *z, float *scores);
 
+/* In place: linear score -> the person's softmax probability, as a device of this precision keeps it. */
+void cpu_softmax_run(float *scores, size_t count, enum gpu_precision precision);
+
 /* The columns of one sampling, worked out once. With r the base row's bytes from `first` on,
  * blended vertically, element j of a row of output is (256 - weight[j]) * r[at[j]] + weight[j] *
  * r[at[j] + 3]. */

@@ -1,6 +1,8 @@
 /* Net outputs -> scores, and the quick look whether any of them matters. */
 #include "gpu/cpu/ops.h"
 
+#include <math.h>
+
 #include "gpu/cpu/simd.h"
 
 void cpu_score_run(const struct cpu_tensor *t, const float *z, float *scores)
@@ -14,6 +16,16 @@ void cpu_score_run(const struct cpu_tensor *t, const float *z, float *scores)
     else
         for (size_t i = 0; i < cells; i++)
             scores[i] = z[i * pixel + second] - z[i * pixel];
+}
+
+void cpu_softmax_run(float *scores, size_t count, enum gpu_precision precision)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float p = 1 / (1 + expf(-scores[i]));
+        scores[i] = precision == GPU_F16    ? cpu_round_half(p)
+                    : precision == GPU_BF16 ? cpu_from_bf16(cpu_to_bf16(p))
+                                            : p;
+    }
 }
 
 CPU_CLONES static int count_above(const float *values, size_t count, float threshold)

@@ -35,10 +35,13 @@ static int ref_open(const char *argument, enum gpu_precision precision,
                     const struct gpu_settings *settings, struct gpu_device **out)
 {
     (void)precision;
-    (void)settings;
     if (argument) {
         proto_log_error("gpu", "device 'ref' takes no argument, not '%s'", argument);
         return PROTO_INVALID;
+    }
+    if (settings->softmax) {
+        proto_log_error("gpu", "device 'ref' has linear scores only: use cpu");
+        return PROTO_UNSUPPORTED;
     }
     struct ref_device *device = calloc(1, sizeof *device);
     if (!device)

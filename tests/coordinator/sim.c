@@ -14,15 +14,9 @@
 
 enum { EVENTS_MAX = 4096, TILES_MAX = 4096, SLOTS_MAX = 16 };
 
-enum event_kind {
-    EVENT_HELLO,
-    EVENT_READY,
-    EVENT_RESULT,
-    EVENT_BEAT,
-    EVENT_LOST,
-    EVENT_FRAME,
-    EVENT_TIMER
-};
+enum event_kind { EVENT_HELLO, EVENT_READY, EVENT_RESULT, EVENT_BEAT, EVENT_LOST, EVENT_FRAME };
+static const char *const event_names[] = {"HELLO", "READY", "RESULT", "BEAT", "lost", "frame"};
+static const char *const action_names[] = {"PLAN", "FRAME", "report", "release", "STOP", "done"};
 
 struct event {
     uint64_t at_us, order; /* order: ties in the order they were made */
@@ -45,6 +39,7 @@ struct sim {
     struct event events[EVENTS_MAX];
     int event_count;
     int life[SIM_WORKERS_MAX];
+    uint64_t silent_until_us[SIM_WORKERS_MAX];
     bool vanished[SIM_WORKERS_MAX], said_hello[SIM_WORKERS_MAX], stopped[SIM_WORKERS_MAX];
     struct coordinator_core_settings core_settings;
     /* frames */
@@ -82,6 +77,15 @@ static uint64_t draw(struct sim *sim, uint64_t below)
 static bool chance(struct sim *sim, double p)
 {
     return (double)draw(sim, 1000000) < p * 1e6;
+}
+
+/* MUSTER_SIM_TRACE=1 shows what happens: to read a seed that fails. */
+static void trace(const struct sim *sim, const char *way, const char *what, int worker, int frame,
+                  int round, const char *note)
+{
+    if (getenv("MUSTER_SIM_TRACE"))
+        fprintf(stderr, "%12.3f ms %s %-7s worker or slot %d frame %d round %d %s\n",
+                (double)sim->now_us / 1e3, way, what, worker, frame, round, note);
 }
 
 /* ---- scores: a hash of frame, level and cell, coarse enough for many ties ---- */
@@ -350,6 +354,7 @@ static void got_plan(struct sim *sim, const struct coordinator_action *action)
 {
     const struct proto_plan *plan = action->plan;
     assert_true(plan->tile_count <= TILES_MAX);
+    assert_false(sim->stopped[action->worker]);
     if (plan->plan != sim->plan) {
         /* Another size only when all frames before are reported. */
         sim->plan = plan->plan;
@@ -411,6 +416,9 @@ static void got_frame(struct sim *sim, const struct coordinator_action *action)
     const bool fails = chance(sim, sim->settings->p_error);
     const bool wrong = chance(sim, sim->settings->p_wrong);
     uint32_t count = message->tile_count;
+    if (chance(sim, sim->settings->p_hang))
+        sim->silent_until_us[worker] =
+            sim->now_us + sim->core_settings.silence_us * (1 + draw(sim, 3));
     if (chance(sim, sim->settings->p_partial))
         count = (uint32_t)draw(sim, count);
     for (int i = 0; i < copies; i++) {
@@ -491,12 +499,9 @@ static void got_report(struct sim *sim, const struct coordinator_action *action)
 static void act(struct sim *sim, const struct coordinator_action *action)
 {
     assert_false(sim->done);
-    if (getenv("SIM_LOG"))
-        fprintf(stderr, "%10.3f act %d w%d slot%d plan%d frame %d.%d\n", (double)sim->now_us / 1e3,
-                action->kind, action->worker, action->slot,
-                action->plan ? (int)action->plan->plan : -1,
-                action->frame ? (int)action->frame->seq : -1,
-                action->frame ? (int)action->frame->assignment : -1);
+    trace(sim, "->", action_names[action->kind], action->worker,
+          action->frame ? (int)action->frame->seq : -1,
+          action->frame ? (int)action->frame->assignment : -1, "");
     switch (action->kind) {
     case COORDINATOR_SEND_PLAN:
         got_plan(sim, action);
@@ -541,12 +546,20 @@ static void settle(struct sim *sim)
 
 static void deliver(struct sim *sim, struct event *event)
 {
-    if (getenv("SIM_LOG") && event->kind != EVENT_BEAT)
-        fprintf(stderr, "%10.3f event %d w%d seq %d.%d plan %d %s%s vanished %d life %d/%d\n",
-                (double)sim->now_us / 1e3, event->kind, event->worker, (int)event->seq,
-                (int)event->assignment, (int)event->plan, event->fails ? "fails " : "",
-                event->wrong ? "wrong" : "", sim->vanished[event->worker], event->life,
-                sim->life[event->worker]);
+    /* A hung worker says everything later. */
+    if ((event->kind == EVENT_RESULT || event->kind == EVENT_READY) &&
+        sim->now_us < sim->silent_until_us[event->worker]) {
+        assert_true(sim->event_count < EVENTS_MAX);
+        event->at_us = sim->silent_until_us[event->worker];
+        sim->events[sim->event_count++] = *event;
+        return;
+    }
+    if (event->kind != EVENT_BEAT)
+        trace(sim, "<-", event_names[event->kind], event->worker, (int)event->seq,
+              (int)event->assignment,
+              event->fails   ? "fails"
+              : event->wrong ? "wrong"
+                             : "");
     switch (event->kind) {
     case EVENT_HELLO:
         sim->vanished[event->worker] = false;
@@ -566,7 +579,7 @@ static void deliver(struct sim *sim, struct event *event)
     case EVENT_BEAT:
         for (int w = 0; w < sim->settings->workers; w++) {
             const struct proto_beat beat = {0};
-            if (sim->said_hello[w] && !sim->vanished[w] && !sim->stopped[w])
+            if (sim->said_hello[w] && !sim->vanished[w] && sim->now_us >= sim->silent_until_us[w])
                 coordinator_core_beat(sim->core, w, &beat, sim->now_us);
         }
         if (!sim->done)
@@ -578,8 +591,6 @@ static void deliver(struct sim *sim, struct event *event)
         break;
     case EVENT_FRAME:
         frame(sim, event->worker);
-        break;
-    case EVENT_TIMER:
         break;
     }
     free(event->tiles);

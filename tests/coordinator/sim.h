@@ -25,6 +25,7 @@ struct sim_settings {
     double p_twice;    /* an answer comes twice */
     double p_lose;     /* a worker vanishes with an assignment */
     double p_return;   /* ... and is heard of again later */
+    double p_hang;     /* a worker is silent for longer than is allowed, then answers after all */
     double p_absent;   /* a worker never joins */
     double p_unfit;    /* a worker can't work with a plan */
     bool other_model;  /* worker 1 has another model */

@@ -124,6 +124,24 @@ static void tiles_of_lost_workers_are_searched_by_the_others(void **state)
     assert_true(incomplete < 600 * 8 / 4);
 }
 
+static void answers_that_come_too_late_count_only_where_nobody_was_faster(void **state)
+{
+    int rounds = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        struct sim_settings settings = calm(seed);
+        settings.workers = 2 + (int)(seed % 4);
+        settings.frames = 8;
+        settings.p_hang = 0.1;
+        /* The others are slow too, so that a late answer meets a frame that is still in work. */
+        settings.delay_us = seed % 2 ? 8000000 : 20000;
+        const struct sim_outcome outcome = sim_run(&model, &settings);
+        assert_int_equal(outcome.frames, 8);
+        rounds += outcome.rounds;
+    }
+    assert_true(rounds > 300);
+}
+
 static void failing_workers_cost_time_not_frames(void **state)
 {
     int complete = 0;
@@ -159,6 +177,7 @@ static void everything_at_once_still_reports_each_frame_once(void **state)
         settings.p_twice = 0.1;
         settings.p_lose = 0.1;
         settings.p_return = 0.5;
+        settings.p_hang = 0.05;
         settings.p_absent = 0.1;
         settings.p_unfit = 0.05;
         const struct sim_outcome outcome = sim_run(&model, &settings);
@@ -212,6 +231,7 @@ int main(void)
         cmocka_unit_test(deeper_queues_change_nothing_but_time),
         cmocka_unit_test(sizes_change_and_broken_pictures_are_told_in_order),
         cmocka_unit_test(tiles_of_lost_workers_are_searched_by_the_others),
+        cmocka_unit_test(answers_that_come_too_late_count_only_where_nobody_was_faster),
         cmocka_unit_test(failing_workers_cost_time_not_frames),
         cmocka_unit_test(everything_at_once_still_reports_each_frame_once),
         cmocka_unit_test(worker_that_fails_again_and_again_gets_no_more_work),

@@ -1,4 +1,5 @@
 /* Device specs: what is opened, what is refused, and with which words. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -155,6 +156,48 @@ static void nets_that_no_device_can_run_are_refused(void **state)
     gpu_device_close(device);
 }
 
+/* The paper's reason for linear scores: in half precision the best cells become equal. */
+static void softmax_scores_are_probabilities_and_tie_in_half_precision(void **state)
+{
+    (void)state;
+    static const float weights[6] = {0, 0, 0, 1, 0, 0}, bias[2] = {0, 0};
+    static const float input[4 * PROTO_CHANNELS] = {0, 0, 0, 1, 0, 0, 9, 0, 0, 12, 0, 0};
+    const struct proto_layer first = {.kind = PROTO_LAYER_CONV,
+                                      .cin = 3,
+                                      .cout = 2,
+                                      .kh = 1,
+                                      .kw = 1,
+                                      .sh = 1,
+                                      .sw = 1,
+                                      .weights = weights,
+                                      .bias = bias};
+    const struct gpu_settings softmax = {.threads = 1, .softmax = true};
+    static const char *const specs[] = {"cpu,f32", "cpu,f16"};
+    for (int half = 0; half < 2; half++) {
+        struct gpu_device *device;
+        struct gpu_net *net;
+        struct gpu_chain *chain;
+        float scores[4] = {NAN, NAN, NAN, NAN};
+        assert_int_equal(gpu_device_open(specs[half], &softmax, &device), PROTO_OK);
+        assert_int_equal(gpu_net_open(device, &first, 1, &net), PROTO_OK);
+        assert_int_equal(gpu_chain_open(net, 1, 4, &chain), PROTO_OK);
+        assert_int_equal(device->backend->input_set(chain, input), PROTO_OK);
+        assert_int_equal(gpu_run(chain), PROTO_OK);
+        assert_int_equal(device->backend->scores_get(chain, scores), PROTO_OK);
+        assert_float_equal(scores[0], 0.5f, 0);
+        assert_float_equal(scores[1], 0.7310586f, half ? 0x1p-12 : 1e-6);
+        if (half)
+            assert_float_equal(scores[2], scores[3], 0);
+        else
+            assert_true(scores[2] < scores[3]);
+        gpu_chain_close(chain);
+        gpu_net_close(net);
+        gpu_device_close(device);
+    }
+    struct gpu_device *device;
+    assert_int_equal(gpu_device_open("ref", &softmax, &device), PROTO_UNSUPPORTED);
+}
+
 static void closing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -172,6 +215,7 @@ int main(void)
         cmocka_unit_test(malformed_specs_are_refused),
         cmocka_unit_test(list_names_each_device_and_marks_the_usual_precision),
         cmocka_unit_test(nets_that_no_device_can_run_are_refused),
+        cmocka_unit_test(softmax_scores_are_probabilities_and_tie_in_half_precision),
         cmocka_unit_test(closing_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, listen_to_log, stop_listening);

@@ -38,8 +38,11 @@ def occlude(rng, x, i, other):
         x[i, y0:y0 + ph, x0:x0 + pw] = other[y0:y0 + ph, x0:x0 + pw]
 
 
-def batch(rng, windows, is_person, backgrounds):
-    """u8 windows (N,H,W,3, changed in place) -> float NCHW tensor in channels-last order."""
+def batch(rng, windows, is_person, backgrounds, cut_away=None):
+    """u8 windows (N,H,W,3, changed in place) -> float NCHW tensor in channels-last order.
+
+    cut_away marks persons of which less than half is left above the frame's lower edge: background by label.
+    """
     n, h, w = windows.shape[:3]
     mirror = rng.random(n) < 0.5
     windows[mirror] = windows[mirror, :, ::-1]
@@ -67,6 +70,9 @@ def batch(rng, windows, is_person, backgrounds):
         kernel = (k, k) if rng.random() < 0.6 else (1, k)   # the second: motion
         pad = (kernel[0] // 2, kernel[1] // 2)
         x[blurred] = torch.nn.functional.avg_pool2d(x[blurred], kernel, 1, pad, count_include_pad=False)
-    for i in np.flatnonzero(rng.random(n) < np.where(is_person, 0.10, 0.07)):
-        x[i, :, int(h * rng.uniform(0.56, 0.95)):] = 0
+    for i in np.flatnonzero(rng.random(n) < np.where(is_person, 0.10, 0.12)):
+        x[i, :, int(h * rng.uniform(0.66 if is_person[i] else 0.3, 0.95)):] = 0
+    if cut_away is not None:
+        for i in np.flatnonzero(cut_away):
+            x[i, :, int(h * rng.uniform(0.2, 0.48)):] = 0
     return x.clamp_(0, 255.0 / 256.0)
