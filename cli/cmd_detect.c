@@ -40,6 +40,7 @@ static void worker_settings(const struct detect_options *options, const char *mo
     if (config->device)
         settings->device = config->device;
     settings->gpu.threads = config->threads >= 0 ? config->threads : (alone ? 0 : 1);
+    settings->gpu.softmax = options->softmax;
     settings->beat_us = (uint64_t)(config->beat_ms * 1e3);
 }
 
@@ -89,6 +90,11 @@ static int threshold_choose(const struct detect *detect, float *threshold)
     return PROTO_OK;
 }
 
+static float probability(float score)
+{
+    return 1 / (1 + expf(-score));
+}
+
 static int detect_open(struct detect *detect, const struct detect_options *options,
                        struct proto_link *link)
 {
@@ -112,6 +118,10 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     status = threshold_choose(detect, &shell.core.threshold);
     if (status)
         return status;
+    if (options->softmax) { /* thresholds are given for linear scores */
+        detect->model->candidate_threshold = probability(detect->model->candidate_threshold);
+        shell.core.threshold = probability(shell.core.threshold);
+    }
     coordinator_source_defaults(&source);
     source.frames_max = options->frames;
     status = coordinator_source_open(options->input, &source, &detect->source);
@@ -250,7 +260,8 @@ static int run_worker(const struct detect_options *options, struct proto_link *l
     struct worker_rank_settings settings;
     const char *name = options->config.model ? options->config.model : "paper";
 
-    /* Without the model the worker still has to tell the coordinator so: the name will do for that. */
+    /* Without the model the worker still has to tell the coordinator so: the name will do for
+     * that. */
     if (!cli_model_search(name, model_dir))
         snprintf(model_dir, sizeof model_dir, "%s", name);
     worker_settings(options, model_dir, false, &settings);

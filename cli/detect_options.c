@@ -27,6 +27,8 @@ static const struct option_row {
     {'T', "threshold", "X", "report persons with a higher score (the model's)"},
     {'F', "fppi", "X",
      "threshold for X false positives per image, from the model's operating points"},
+    {'s', "scores", "KIND",
+     "linear, or softmax to see what that costs: probabilities in the device's precision (linear)"},
     {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
     {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
@@ -122,6 +124,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return read_number(argument, -1e6, 1e6, &config->threshold);
     case 'F':
         return read_number(argument, 1e-9, 1e9, &options->fppi);
+    case 's':
+        options->softmax = strcmp(argument, "softmax") == 0;
+        return options->softmax || strcmp(argument, "linear") == 0;
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':

@@ -14,6 +14,7 @@ struct detect_options {
     int32_t workers;                   /* 0: as many as there are */
     int64_t frames;                    /* 0: all */
     const char *json, *out, *report;
+    bool softmax; /* --scores softmax */
     bool quiet;
 };
 

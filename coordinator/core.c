@@ -91,8 +91,8 @@ static int assemble(struct coordinator_core *core, struct proto_size size)
     return PROTO_OK;
 }
 
-/* The workers have answered the PLAN: start. The frames that waited for them are counted from here, or
- * the time a program takes to start would look like its latency. */
+/* The workers have answered the PLAN: start. The frames that waited for them are counted from here,
+ * or the time a program takes to start would look like its latency. */
 static void assembled(struct coordinator_core *core)
 {
     core->assembling = false;

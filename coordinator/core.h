@@ -1,16 +1,17 @@
 /* The coordinator's state machine: events in, actions out, no I/O.
  *
  * The owner (shell.c under libuv, or a test with a virtual clock) calls an event function for
- * whatever happened and then takes actions from coordinator_core_next until there is none. Every event carries
- * the time, in microseconds of any clock that does not run backwards; nothing here reads a clock,
- * blocks, or depends on anything but the events, so one list of events always gives one list of
- * actions. Memory is taken when a frame of another size comes or a worker is lost, never per frame.
+ * whatever happened and then takes actions from coordinator_core_next until there is none. Every
+ * event carries the time, in microseconds of any clock that does not run backwards; nothing here
+ * reads a clock, blocks, or depends on anything but the events, so one list of events always gives
+ * one list of actions. Memory is taken when a frame of another size comes or a worker is lost,
+ * never per frame.
  *
- *   worker   absent -> joined -> preparing -> ready,  and from each of them lost (and back) or refused
+ *   worker   absent -> joined -> preparing -> ready; from each of them: lost (and back), refused
  *   frame    waiting -> running -> finished -> reported, in order of arrival
  *
- * The core owns pyramid, tile set, plan and merges of the frame size in use. When a frame of another
- * size comes, those in flight are finished first, then all workers get another PLAN.
+ * The core owns pyramid, tile set, plan and merges of the frame size in use. When a frame of
+ * another size comes, those in flight are finished first, then all workers get another PLAN.
  */
 #ifndef COORDINATOR_CORE_H
 #define COORDINATOR_CORE_H
@@ -28,7 +29,7 @@ struct coordinator_core_settings {
     int32_t workers;                      /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
     int32_t depth;                        /* 2: frames in flight */
     int32_t
-        slots; /* 2: frames held, at least depth; more are read ahead, which only adds to their latency */
+        slots; /* 2: frames held, at least depth; more only wait longer */
     uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
     uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
     int32_t strikes;     /* 3: failed RESULTs in a row after which a worker gets no more work */
@@ -82,7 +83,7 @@ enum coordinator_action_kind {
     COORDINATOR_REPORT,     /* slot, report */
     COORDINATOR_RELEASE,    /* slot: free for the next frame */
     COORDINATOR_SEND_STOP,  /* worker, status */
-    COORDINATOR_DONE, /* everything is reported and said; comes once, last; status: why no frame could be searched */
+    COORDINATOR_DONE, /* comes once, last; status: why no frame could be searched */
 };
 
 /* Pointers are valid until the next call of coordinator_core_next or of an event. */
@@ -92,13 +93,13 @@ struct coordinator_action {
     int32_t status;
     const struct proto_plan *plan;
     const struct proto_frame *frame;
-    const struct coordinator_frame_report
-        *report; /* merge_ms is left to the owner: there is no clock here */
+    const struct coordinator_frame_report *report; /* merge_ms is left to the owner's clock */
 };
 /* Take the next action; false when there is nothing to do until the next event. */
 bool coordinator_core_next(struct coordinator_core *core, struct coordinator_action *action);
 
-/* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until close. */
+/* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until
+ * close. */
 void coordinator_core_worker(const struct coordinator_core *core, int worker,
                              struct coordinator_run_worker *out);
 uint32_t

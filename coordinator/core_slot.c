@@ -1,8 +1,8 @@
 /* One frame on its way: its rounds of assignments, the RESULTs, tiles given to others, its report.
  *
  * Round 0 is the plan. When a worker is lost or fails, the tiles nobody works on any more become a
- * further round among the workers that are left and have not failed on this frame, so there are at most as
- * many rounds as workers can be lost or fail. The first answer for a tile counts.
+ * further round among the workers that are left and have not failed on this frame, so there are at
+ * most as many rounds as workers can be lost or fail. The first answer for a tile counts.
  */
 #include "coordinator/core_state.h"
 
@@ -295,7 +295,8 @@ static int result_absorb(struct coordinator_core *core, struct core_slot *slot, 
     return status;
 }
 
-/* Clocks of two hosts are never compared: travel is what the round trip has beyond the worker's part. */
+/* Clocks of two hosts are never compared: travel is what the round trip has beyond the worker's
+ * part. */
 static void timing_add(const struct coordinator_core *core, struct core_slot *slot, int worker,
                        const struct core_assignment *assignment, const struct proto_result *result)
 {
@@ -414,8 +415,11 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
     };
     if (!slot->searched)
         return;
+    if (slot->done == g->tiles->count)
+        report->error = NULL; /* what had been given up was answered after all */
     if (partition_merge_finish(slot->merge, &report->detections, &report->detection_count)) {
-        /* Its memory was taken with the tile set in mind, so this is a fault in the merge: say so. */
+        /* Its memory was taken with the tile set in mind, so this is a fault in the merge: say
+         * so. */
         report->error = "the answers could not be merged";
         report->detection_count = 0;
     }

@@ -62,7 +62,8 @@ struct core_assignment {
     uint64_t sent_us;
 };
 
-/* One sharing-out of (some of) a frame's tiles. Its index in the slot is the wire's `assignment`. */
+/* One sharing-out of (some of) a frame's tiles. Its index in the slot is the wire's
+ * `assignment`. */
 struct core_round {
     struct core_shares *shares;
     struct core_assignment *of; /* one per worker */
@@ -112,7 +113,8 @@ struct coordinator_core {
 /* core.c */
 void core_time_passes(struct coordinator_core *core, uint64_t now_us);
 struct core_slot *core_slot_in_order(struct coordinator_core *core, int32_t i);
-/* After any change: frames that can be finished, tiles that others must take, frames that can start. */
+/* After any change: frames that can be finished, tiles that others must take, frames that can
+ * start. */
 void core_settle(struct coordinator_core *core);
 
 /* core_worker.c */
@@ -138,12 +140,14 @@ void core_slot_free(struct core_slot *slot);
 void core_slot_dispatch(struct coordinator_core *core, struct core_slot *slot);
 /* The frame ends without having been searched. */
 void core_slot_fail(struct coordinator_core *core, struct core_slot *slot, const char *error);
-/* Take a RESULT. Returns PROTO_OK, PROTO_INVALID (its content is wrong) or the status it carries. */
+/* Take a RESULT. Returns PROTO_OK, PROTO_INVALID (its content is wrong) or the status it
+ * carries. */
 int core_slot_result(struct coordinator_core *core, struct core_slot *slot, int worker,
                      const struct proto_result *result);
 /* The worker won't answer for this frame. */
 void core_slot_worker_lost(struct core_slot *slot, int worker);
-/* After any change: give tiles that nobody works on to others, see whether the frame is finished. */
+/* After any change: give tiles that nobody works on to others, see whether the frame is
+ * finished. */
 void core_slot_settle(struct coordinator_core *core, struct core_slot *slot);
 /* Next FRAME to send, or false. */
 bool core_slot_next(struct coordinator_core *core, int slot, struct coordinator_action *action);

@@ -141,11 +141,15 @@ void coordinator_core_ready(struct coordinator_core *core, int w, const struct p
     core_settle(core);
 }
 
+/* The frame, if an answer can still be of use to it: until it is reported, also when its open tiles
+ * were given up meanwhile. */
 static struct core_slot *slot_of(struct coordinator_core *core, uint64_t seq)
 {
     for (int32_t i = 0; i < core->order_count; i++) {
         struct core_slot *slot = core_slot_in_order(core, i);
-        if (slot->state == SLOT_RUNNING && slot->in.seq == seq)
+        const bool open =
+            slot->state == SLOT_RUNNING || (slot->state == SLOT_FINISHED && slot->searched);
+        if (open && slot->in.seq == seq)
             return slot;
     }
     return NULL;

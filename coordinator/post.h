@@ -1,5 +1,6 @@
-/* Messages out: encodes them, packs the bands behind a FRAME's header, sends, and keeps each buffer untouched
- * until it has left. Buffers are used again, so after the first frames nothing is allocated.
+/* Messages out: encodes them, packs the bands behind a FRAME's header, sends, and keeps each buffer
+ * untouched until it has left. Buffers are used again, so after the first frames nothing is
+ * allocated.
  */
 #ifndef COORDINATOR_POST_H
 #define COORDINATOR_POST_H

@@ -191,8 +191,8 @@ static void on_goodbye_late(uv_timer_t *timer)
     close_handles(shell);
 }
 
-/* After DONE: wait for the goodbyes of those who are there. In one process that is everybody, for ever:
- * their threads use this link. */
+/* After DONE: wait for the goodbyes of those who are there. In one process that is everybody, for
+ * ever: their threads use this link. */
 static void leave(struct coordinator_shell *shell)
 {
     const bool local = !shell->settings.link->needs_polling;

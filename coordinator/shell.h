@@ -1,8 +1,9 @@
-/* The core on libuv and a link: frames are read and their octave bases built in the thread pool, FRAMEs
- * are packed and sent, RESULTs decoded and given to the core, reports to the sinks.
+/* The core on libuv and a link: frames are read and their octave bases built in the thread pool,
+ * FRAMEs are packed and sent, RESULTs decoded and given to the core, reports to the sinks.
  *
- * open makes the coordinator's end ready to be sent to, so that in one process the workers' threads may start
- * between open and run. All of it happens in the thread that calls run, which must own the link.
+ * open makes the coordinator's end ready to be sent to, so that in one process the workers' threads
+ * may start between open and run. All of it happens in the thread that calls run, which must own
+ * the link.
  */
 #ifndef COORDINATOR_SHELL_H
 #define COORDINATOR_SHELL_H
@@ -26,9 +27,9 @@ struct coordinator_shell;
 
 int coordinator_shell_open(const struct coordinator_shell_settings *settings,
                            struct coordinator_shell **out);
-/* Until the input has ended (or SIGINT, SIGTERM: the frames in flight are finished; a second one: at once) and
- * the workers have said goodbye. Returns PROTO_OK however frames fared, PROTO_IO when a sink failed,
- * or why no frame could be searched. */
+/* Until the input has ended (or SIGINT, SIGTERM: the frames in flight are finished; a second one:
+ * at once) and the workers have said goodbye. Returns PROTO_OK however frames fared, PROTO_IO when
+ * a sink failed, or why no frame could be searched. */
 int coordinator_shell_run(struct coordinator_shell *shell);
 /* Fills what the shell knows: times, workers, tiles, depth, status. Valid until close. */
 void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run);

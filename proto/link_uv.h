@@ -1,8 +1,10 @@
-/* Polls a link from a libuv loop: on its wake call, or by timer when the transport has to be polled.
+/* Polls a link from a libuv loop: on its wake call, or by timer when the transport has to be
+ * polled.
  *
- * Tried with 64 KiB between two local ranks: spinning costs all the CPU there is, a 1 ms timer 2 % of it and
- * 1.4 ms a round trip. A large message needs several polls to get through. So: every 0.1 ms while the owner
- * expects something (`eager`) and for a moment after each event, otherwise every millisecond.
+ * Tried with 64 KiB between two local ranks: spinning costs all the CPU there is, a 1 ms timer 2 %
+ * of it and 1.4 ms a round trip. A large message needs several polls to get through. So: every 0.1
+ * ms while the owner expects something (`eager`) and for a moment after each event, otherwise every
+ * millisecond.
  */
 #ifndef PROTO_LINK_UV_H
 #define PROTO_LINK_UV_H

@@ -1,5 +1,5 @@
-/* The computing half of a worker: a thread that takes decoded PLANs and FRAMEs in order and gives back
- * encoded answers. This is all that the link side knows of computing.
+/* The computing half of a worker: a thread that takes decoded PLANs and FRAMEs in order and gives
+ * back encoded answers. This is all that the link side knows of computing.
  */
 #ifndef WORKER_COMPUTE_H
 #define WORKER_COMPUTE_H
@@ -9,7 +9,8 @@
 #include "proto/message.h"
 #include "worker/rank.h"
 
-/* A message on its way through the thread. Its arrays lie in `arena`, its pixels in the link's buffer. */
+/* A message on its way through the thread. Its arrays lie in `arena`, its pixels in the link's
+ * buffer. */
 struct worker_job {
     struct worker_job *next;      /* in a queue */
     struct worker_job *next_made; /* the owner's list of all */
@@ -23,8 +24,9 @@ struct worker_job {
 
 struct worker_compute;
 
-/* Start the thread; it opens model and device first and says so with `opened`, a job of kind HELLO that belongs
- * to the thread. `wake` is called from the thread whenever worker_compute_done has something. */
+/* Start the thread; it opens model and device first and says so with `opened`, a job of kind HELLO
+ * that belongs to the thread. `wake` is called from the thread whenever worker_compute_done has
+ * something. */
 int worker_compute_open(const struct worker_rank_settings *settings, void (*wake)(void *arg),
                         void *arg, struct worker_compute **out);
 /* Wait for the job in hand, leave the others, end the thread. */

@@ -1,6 +1,6 @@
-/* A worker's two threads: the calling one owns the link and a libuv loop (HELLO, receive buffers, BEAT),
- * the other computes (worker/exec.h). Pixels are used where the link received them; results come back as
- * encoded messages through a queue and uv_async_send.
+/* A worker's two threads: the calling one owns the link and a libuv loop (HELLO, receive buffers,
+ * BEAT), the other computes (worker/exec.h). Pixels are used where the link received them; results
+ * come back as encoded messages through a queue and uv_async_send.
  */
 #ifndef WORKER_RANK_H
 #define WORKER_RANK_H
@@ -18,8 +18,9 @@ struct worker_rank_settings {
 void worker_rank_defaults(struct worker_rank_settings *settings);
 
 /* Serve the coordinator (peer 0 of `link`, which is borrowed) until it says STOP.
- * Model and device are opened first; if that fails the coordinator learns it as a HELLO that can't work.
- * Returns PROTO_OK after a STOP with PROTO_OK, otherwise the status of the STOP or of what failed. */
+ * Model and device are opened first; if that fails the coordinator learns it as a HELLO that can't
+ * work. Returns PROTO_OK after a STOP with PROTO_OK, otherwise the status of the STOP or of what
+ * failed. */
 int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *settings);
 
 #endif

@@ -1,5 +1,5 @@
-/* The whole program but its command line: the coordinator's loop and several workers' loops as threads of
- * one process, on the in-process link and the reference device.
+/* The whole program but its command line: the coordinator's loop and several workers' loops as
+ * threads of one process, on the in-process link and the reference device.
  */
 #include <pthread.h>
 #include <setjmp.h>

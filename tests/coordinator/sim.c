@@ -40,6 +40,7 @@ struct sim {
     int event_count;
     int life[SIM_WORKERS_MAX];
     uint64_t silent_until_us[SIM_WORKERS_MAX];
+    uint32_t planned[SIM_WORKERS_MAX]; /* PLAN it was READY for; a restarted one has none */
     bool vanished[SIM_WORKERS_MAX], said_hello[SIM_WORKERS_MAX], stopped[SIM_WORKERS_MAX];
     struct coordinator_core_settings core_settings;
     /* frames */
@@ -375,6 +376,7 @@ static void vanish(struct sim *sim, int worker)
 {
     sim->vanished[worker] = true;
     sim->life[worker]++;
+    sim->planned[worker] = 0;
     if (chance(sim, 0.5)) /* the link notices; otherwise silence has to */
         later(sim, EVENT_LOST, worker, 1 + draw(sim, sim->settings->delay_us));
     if (chance(sim, sim->settings->p_return))
@@ -408,6 +410,7 @@ static void got_frame(struct sim *sim, const struct coordinator_action *action)
 
     if (sim->vanished[worker])
         return;
+    assert_int_equal(sim->planned[worker], sim->plan);
     if (chance(sim, sim->settings->p_lose)) {
         vanish(sim, worker);
         return;
@@ -570,6 +573,8 @@ static void deliver(struct sim *sim, struct event *event)
             const struct proto_ready ready = {.plan = event->plan,
                                               .status = event->fails ? PROTO_NO_MEMORY : PROTO_OK,
                                               .text = ""};
+            if (!event->fails && event->plan > sim->planned[event->worker])
+                sim->planned[event->worker] = event->plan; /* answers overtake each other here */
             coordinator_core_ready(sim->core, event->worker, &ready, sim->now_us);
         }
         break;
@@ -642,6 +647,9 @@ struct sim_outcome sim_run(const struct partition_model *model, const struct sim
         assert_true(sim->now_us < 1000u * 1000000u); /* no run takes hours */
     }
     sim->outcome.end_us = sim->now_us;
+    later(sim, EVENT_BEAT, 0, 0); /* goodbyes: nothing more is wanted from anybody */
+    deliver(sim, &sim->events[sim->event_count - 1]);
+    settle(sim);
     struct sim_outcome outcome = sim->outcome;
     for (int i = 0; i < sim->event_count; i++)
         free(sim->events[i].tiles);

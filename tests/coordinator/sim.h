@@ -1,8 +1,9 @@
-/* Simulated workers around the core: a virtual clock, seeded delays and faults, and a scorer that is a hash, so
- * that a whole run takes a fraction of a millisecond and is the same twice.
+/* Simulated workers around the core: a virtual clock, seeded delays and faults, and a scorer that
+ * is a hash, so that a whole run takes a fraction of a millisecond and is the same twice.
  *
- * Everything the core says is checked on the way: who is sent what, the order of reports, coverage against
- * what was really answered, detections against one pass over whole levels without any tiles or workers.
+ * Everything the core says is checked on the way: who is sent what, the order of reports, coverage
+ * against what was really answered, detections against one pass over whole levels without any tiles
+ * or workers.
  */
 #ifndef TESTS_COORDINATOR_SIM_H
 #define TESTS_COORDINATOR_SIM_H

@@ -1,4 +1,5 @@
-/* The core against simulated workers: thousands of seeded runs, each checked rule by rule in sim.c. */
+/* The core against simulated workers: thousands of seeded runs, each checked rule by rule in
+ * sim.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@ try:
     import numpy as np
     import torch
 
-    from learn import evaluate, merge, modelfolder, nets, pyramid, tune, windows
+    from learn import augment, evaluate, merge, modelfolder, nets, pyramid, tune, windows
 except ImportError as missing:
     raise unittest.SkipTest(f"training is not installed: {missing}")
 
@@ -139,6 +139,17 @@ class Evaluate(unittest.TestCase):
         a, b = tune.platt(z, hit)
         self.assertAlmostEqual(a, 0.8, delta=0.1)
         self.assertAlmostEqual(b, 0.5, delta=0.1)
+
+
+class Augment(unittest.TestCase):
+    def test_zero_rows_stay_zero_whatever_the_light(self):
+        rng = np.random.default_rng(6)
+        x = augment.batch(rng, np.full((16, 128, 48, 3), 200, np.uint8), np.ones(16, bool), np.zeros((4, 128, 48, 3), np.uint8),
+                          np.ones(16, bool))
+        self.assertEqual(tuple(x.shape), (16, 3, 128, 48))
+        self.assertEqual(float(x[:, :, 64:].abs().max()), 0.0)
+        self.assertLess(float(x.max()), 1.0)
+        self.assertGreaterEqual(float(x.min()), 0.0)
 
 
 class Negatives(unittest.TestCase):

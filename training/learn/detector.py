@@ -25,8 +25,13 @@ class Detector:
         return {"f": self.levels.factor(k, spec["person_px"]), "window": spec["window"], "person_px": spec["person_px"],
                 "border": spec["border"], "stride": spec["stride"]}
 
-    def scores(self, picture, k, visible=0.35):
-        """Score map of a level; rows where less than `visible` of the person is in the frame are left out."""
+    def scores(self, picture, k):
+        """Score map of a level.
+
+        On the dear levels, rows where less than a third of the person is in the frame are left out: half of
+        the padded picture, and nothing but zeros is seen there.
+        """
+        visible = 0.35 if self.levels.person(k) < 200 else 0.0
         g, n = self.geometry(k), self.by_level[k]
         h, w = picture.level_size(g["f"], g["border"])
         if h < g["window"][0] or w < g["window"][1]:

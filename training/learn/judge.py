@@ -26,8 +26,7 @@ def one(job):
     torch.set_num_threads(1)
     pic = Picture(sources.load(path), 1.0)
     det = STATE["det"]
-    only = [k for k in range(det.levels.count) if det.levels.person(k) < 2.2 * pic.h]
-    return index, det.survivors(pic, STATE["threshold"], only)
+    return index, det.survivors(pic, STATE["threshold"])
 
 
 def run(chosen, detector, threshold=-3.0, processes=2, cache=None):
