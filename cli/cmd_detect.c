@@ -253,19 +253,42 @@ static int run_rank0(const struct detect_options *options, struct proto_link *li
     return code;
 }
 
-/* A worker's code is 0 once it was told to stop: what became of the run is rank 0's to say. */
-static int run_worker(const struct detect_options *options, struct proto_link *link)
+/* A worker's code is 0 once it was told to stop: what became of the run is rank 0's to say.
+ * unable: NULL, or what is wrong with the options here, perhaps only on this host. */
+static int run_worker(const struct detect_options *options, struct proto_link *link,
+                      const char *unable)
 {
     char model_dir[CLI_PATH_MAX];
     struct worker_rank_settings settings;
     const char *name = options->config.model ? options->config.model : "paper";
 
-    /* Without the model the worker still has to tell the coordinator so: the name will do for
-     * that. */
+    /* Without a model it still has to tell the coordinator so: the name will do for that. */
     if (!cli_model_search(name, model_dir))
         snprintf(model_dir, sizeof model_dir, "%s", name);
     worker_settings(options, model_dir, false, &settings);
-    return worker_rank_run(link, &settings) == PROTO_LOST ? CLI_FAILED : CLI_DONE;
+    settings.unable = unable;
+    const int status = worker_rank_run(link, &settings);
+    if (unable)
+        return CLI_USAGE;
+    return status == PROTO_LOST ? CLI_FAILED : CLI_DONE;
+}
+
+/* Under mpirun all ranks parse the same line: rank 0 prints what is wrong, the others keep it. */
+static char heard[256] = "bad options";
+
+static void hear(void *arg, enum proto_log_level level, const char *area, const char *text)
+{
+    (void)arg, (void)level, (void)area;
+    snprintf(heard, sizeof heard, "%s", text);
+}
+
+static enum detect_parse parse(int argc, char **argv, bool speak, struct detect_options *options)
+{
+    if (!speak)
+        proto_log_set_sink(hear, NULL);
+    const enum detect_parse parsed = detect_options_parse(argc, argv, speak, options);
+    proto_log_set_sink(NULL, NULL);
+    return parsed;
 }
 
 static bool workers_fit(const struct detect_options *options, int size, bool speak)
@@ -298,12 +321,17 @@ int cli_detect(int argc, char **argv)
     }
     const int size = link ? link->size : 1;
     const bool speak = !link || link->rank == 0;
-    const enum detect_parse parsed = detect_options_parse(argc, argv, speak, &options);
+    const enum detect_parse parsed = parse(argc, argv, speak, &options);
     if (parsed == DETECT_HELP)
         code = CLI_DONE;
-    else if (parsed == DETECT_RUN && workers_fit(&options, size, speak))
-        code = size == 1 ? run_alone(&options)
-                         : (speak ? run_rank0(&options, link) : run_worker(&options, link));
+    else if (parsed == DETECT_RUN && !workers_fit(&options, size, speak))
+        code = CLI_USAGE; /* so say all ranks */
+    else if (!speak)
+        code = run_worker(&options, link, parsed == DETECT_BAD ? heard : NULL);
+    else if (parsed == DETECT_RUN)
+        code = size == 1 ? run_alone(&options) : run_rank0(&options, link);
+    else if (size > 1)
+        coordinator_dismiss(link);
     detect_options_free(&options);
     if (launched)
         proto_link_mpi_exit(link, code);

@@ -28,8 +28,7 @@ struct coordinator_core_settings {
     float threshold;                      /* of the score; NAN: the model's */
     int32_t workers;                      /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
     int32_t depth;                        /* 2: frames in flight */
-    int32_t
-        slots; /* 2: frames held, at least depth; more only wait longer */
+    int32_t slots;       /* 2: frames held, at least depth; more only wait longer */
     uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
     uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
     int32_t strikes;     /* 3: failed RESULTs in a row after which a worker gets no more work */
@@ -44,9 +43,10 @@ void coordinator_core_close(struct coordinator_core *core); /* NULL is fine */
 struct coordinator_core_frame {
     uint64_t seq; /* rises by any amount from frame to frame */
     const char *source;
-    int64_t stamp_ns;  /* capture time, for the report */
-    uint64_t begin_us; /* when reading it began, on the events' clock: latency counts from here, or
-                          * from when the workers were ready for frames of its size */
+    int64_t stamp_ns; /* capture time, for the report */
+    /* When reading it began, on the events' clock: latency counts from here, or from when the
+     * workers were ready for frames of its size. */
+    uint64_t begin_us;
     uint64_t capture_us; /* reading, decoding, octave bases */
     struct proto_size size;
     const char *error; /* why there is no picture; NULL if there is one */
@@ -83,7 +83,7 @@ enum coordinator_action_kind {
     COORDINATOR_REPORT,     /* slot, report */
     COORDINATOR_RELEASE,    /* slot: free for the next frame */
     COORDINATOR_SEND_STOP,  /* worker, status */
-    COORDINATOR_DONE, /* comes once, last; status: why no frame could be searched */
+    COORDINATOR_DONE,       /* comes once, last; status: why no frame could be searched */
 };
 
 /* Pointers are valid until the next call of coordinator_core_next or of an event. */
@@ -102,7 +102,7 @@ bool coordinator_core_next(struct coordinator_core *core, struct coordinator_act
  * close. */
 void coordinator_core_worker(const struct coordinator_core *core, int worker,
                              struct coordinator_run_worker *out);
-uint32_t
-coordinator_core_tiles(const struct coordinator_core *core); /* of the last plan; 0 before it */
+/* Tiles of the last plan; 0 before it. */
+uint32_t coordinator_core_tiles(const struct coordinator_core *core);
 
 #endif

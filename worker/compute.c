@@ -90,6 +90,10 @@ static void open_all(struct worker_compute *compute)
 {
     struct worker_job *job = &compute->opened;
     char host[64] = "";
+    if (compute->settings.unable) {
+        answer_ready(job, 0, PROTO_INVALID, compute->settings.unable);
+        return;
+    }
     int status = partition_model_open(compute->settings.model_dir, &compute->model);
     if (status) {
         answer_ready(job, 0, status, compute->settings.model_dir);

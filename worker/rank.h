@@ -14,13 +14,14 @@ struct worker_rank_settings {
     struct gpu_settings gpu;
     const char *model_dir; /* opened by the worker itself, under mpirun on its own host */
     uint64_t beat_us;      /* 100 ms */
+    const char *unable;    /* NULL; or why this process can't work: all it does is to say so */
 };
 void worker_rank_defaults(struct worker_rank_settings *settings);
 
 /* Serve the coordinator (peer 0 of `link`, which is borrowed) until it says STOP.
- * Model and device are opened first; if that fails the coordinator learns it as a HELLO that can't
- * work. Returns PROTO_OK after a STOP with PROTO_OK, otherwise the status of the STOP or of what
- * failed. */
+ * Model and device are opened first; if that fails the coordinator is told why, and STOP awaited
+ * all the same. Returns the status of the STOP, PROTO_LOST if the coordinator has gone, or why the
+ * loop could not start. */
 int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *settings);
 
 #endif

@@ -138,6 +138,19 @@ usage_errors_are_said_once() {
     [ "$(grep -c '^usage: muster detect' out)" -eq 1 ] || fail "help is not said once"
 }
 
+rank_that_cannot_start_is_named_and_left_out() {
+    cat >one_bad.sh <<END
+#!/bin/sh
+[ "\$PMI_RANK" = 2 ] && exec "\$@" --config nowhere.yaml
+exec "\$@"
+END
+    chmod +x one_bad.sh
+    expect 0 $alone clip --json alone.jsonl
+    run mpirun -n 4 ./one_bad.sh $alone clip --json ranks.jsonl
+    grep -q "rank 2 can't work: .*nowhere.yaml" err || fail "rank 2 is not named: $(cat err)"
+    same alone.jsonl ranks.jsonl
+}
+
 wrong_number_of_workers_is_refused() {
     expect 2 $(ranks 3 clip --workers 4)
     grep -q "mpirun -n 5" err || fail "it does not say how"
@@ -180,7 +193,10 @@ interrupt_finishes_the_frames_in_flight() {
     for i in $(seq 300); do ln -sf ../clip/f0000.png many/f$i.png; done
     $alone many --json found.jsonl 2>err &
     local pid=$!
-    sleep 1
+    for _ in $(seq 600); do
+        [ -s found.jsonl.part ] && break
+        sleep 0.1
+    done
     kill -INT $pid
     wait $pid || fail "exit code $? ($(cat err))"
     [ -s found.jsonl ] || fail "no detections"
