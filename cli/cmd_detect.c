@@ -170,7 +170,8 @@ static int exit_code(const struct detect *detect, int status)
 
 static int coordinate(struct detect *detect)
 {
-    const struct coordinator_version version = {"muster", CLI_VERSION};
+    const struct coordinator_version versions[] = {{"muster", CLI_VERSION},
+                                                   {"mpi", proto_link_mpi_version()}};
     struct coordinator_run run = {
         .input = detect->options->input,
         .model_name = detect->model->name,
@@ -178,8 +179,8 @@ static int coordinate(struct detect *detect)
         .split = "tile",
         .predicted_ms = NAN,
         .lower_bound_ms = NAN,
-        .version_count = 1,
-        .versions = &version,
+        .version_count = sizeof versions / sizeof *versions,
+        .versions = versions,
     };
     int status = coordinator_shell_run(detect->shell);
     coordinator_shell_describe(detect->shell, &run);

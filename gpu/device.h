@@ -82,7 +82,7 @@ struct gpu_chain {
  * PROTO_UNSUPPORTED (precision the machine can't do); PROTO_DEVICE. A fallback is never silent. */
 int gpu_device_open(const char *spec, const struct gpu_settings *settings, struct gpu_device **out);
 void gpu_device_close(struct gpu_device *device); /* after its nets; NULL is fine */
-/* Names of the kernels used so far, comma separated, sorted: differing ones cost exactness. */
+/* The library and the kernels used so far, comma separated, sorted: differing ones cost exactness. */
 const char *gpu_device_kernels(struct gpu_device *device);
 /* Table for --help: each compiled device with its precisions. */
 void gpu_device_list(FILE *out);

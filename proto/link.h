@@ -112,6 +112,8 @@ int proto_link_local_open(int size, struct proto_link **ends);
 int proto_link_mpi_open(int *argc, char ***argv, struct proto_link **out);
 /* True if this process was started by mpirun, mpiexec or srun (environment only; MPI not started). */
 bool proto_link_mpi_launched(void);
+/* "MPICH 4.0.2": the library in use. MPI need not be started. */
+const char *proto_link_mpi_version(void);
 /* Close the link (NULL: MPI was never opened), flush stdio and end the process with `code`.
  * The one right way out of a program that opened an MPI link: link_mpi.c says why. */
 void proto_link_mpi_exit(struct proto_link *link, int code) __attribute__((noreturn));

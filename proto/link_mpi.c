@@ -546,6 +546,18 @@ static int launched_rank(void)
     return -1;
 }
 
+const char *proto_link_mpi_version(void)
+{
+    static char text[64];
+    char library[MPI_MAX_LIBRARY_VERSION_STRING], name[16] = "MPI", number[24] = "unknown";
+    int length;
+    /* MPICH: "MPICH Version:\t4.0.2\n..."; others say it in other words. */
+    if (MPI_Get_library_version(library, &length) == MPI_SUCCESS)
+        sscanf(library, "%15s Version: %23s", name, number);
+    snprintf(text, sizeof text, "%s %s", name, number);
+    return text;
+}
+
 bool proto_link_mpi_launched(void)
 {
     return getenv("PMI_RANK") || getenv("PMI_FD") || getenv("PMI_PORT") || getenv("PMIX_RANK") ||

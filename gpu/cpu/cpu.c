@@ -132,6 +132,9 @@ static void round_weights(const struct cpu_net *net)
 
 static int open_weights(struct cpu_device *device, struct cpu_net *net)
 {
+    char version[32];
+    cpu_dnnl_version(version);
+    kernels_add(device->kernels, sizeof device->kernels, version);
     for (int i = 0; i < net->count; i++) {
         if (net->layers[i].kind != PROTO_LAYER_CONV)
             continue;

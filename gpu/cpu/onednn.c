@@ -1,6 +1,7 @@
 /* All oneDNN calls; see onednn.h. */
 #include "gpu/cpu/onednn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,12 @@ static int check_status(dnnl_status_t status, const char *call)
         if (check_result != PROTO_OK)                                                              \
             return check_result;                                                                   \
     } while (0)
+
+void cpu_dnnl_version(char text[32])
+{
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, 32, "onednn-%d.%d.%d", version->major, version->minor, version->patch);
+}
 
 int cpu_dnnl_open(struct cpu_dnnl **out)
 {

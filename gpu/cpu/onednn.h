@@ -15,6 +15,9 @@ struct cpu_dnnl;    /* engine and stream */
 struct cpu_weights; /* one layer of a net: weights in each layout its convolutions ask for */
 struct cpu_conv;    /* one layer for one input size */
 
+/* "onednn-2.6.3": the library in use. */
+void cpu_dnnl_version(char text[32]);
+
 int cpu_dnnl_open(struct cpu_dnnl **out);
 void cpu_dnnl_close(struct cpu_dnnl *dnnl);
 /* Has this CPU instructions that multiply bf16? Without them oneDNN emulates it, slower than
