@@ -91,7 +91,7 @@ static void print_help(void)
          "\n"
          "truth.csv: frame,x,y,w,h,label,ignore,distance_m; the whole body in pixels, also where "
          "it is\n"
-         "hidden or cut off. ignore is 1 below 75 px, when less than 35 % shows, or when cut off "
+         "hidden or cut off. ignore is 1 below 75 px, when less than 65 % shows, or when cut off "
          "too far.\n"
          "\n"
          "examples:\n"

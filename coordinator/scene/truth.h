@@ -15,7 +15,7 @@ struct scene_truth {
 
 /* Shortest person that counts, pixels, and least visible share. */
 #define SCENE_PERSON_MIN_PX 75.0f
-#define SCENE_VISIBLE_MIN   0.35f
+#define SCENE_VISIBLE_MIN   0.65f /* the "reasonable" subset of Dollar et al. 2012 */
 
 /* False: the person is beside or behind the camera, or outside the picture.
  * `ignore` is set for persons shorter than SCENE_PERSON_MIN_PX, less visible than
