@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/detect_options.h"
@@ -24,6 +25,7 @@ struct detect {
     const struct detect_options *options;
     char model_dir[CLI_PATH_MAX];
     struct partition_model *model;
+    struct proto_config_camera camera; /* if the options name one */
     struct coordinator_source *source;
     struct coordinator_sink *sinks[COORDINATOR_SINKS_MAX];
     int sink_count;
@@ -90,6 +92,25 @@ static int threshold_choose(const struct detect *detect, float *threshold)
     return PROTO_OK;
 }
 
+/* One of the words detect_options lets pass. */
+static enum coordinator_ground_plane ground_plane_of(const char *word)
+{
+    if (strcmp(word, "on") == 0)
+        return COORDINATOR_GROUND_ON;
+    return strcmp(word, "measure") == 0 ? COORDINATOR_GROUND_MEASURE : COORDINATOR_GROUND_OFF;
+}
+
+static int camera_choose(struct detect *detect, struct coordinator_core_settings *core)
+{
+    const struct detect_options *options = detect->options;
+    if (!options->camera)
+        return PROTO_OK;
+    core->camera = &detect->camera;
+    core->ground_plane = ground_plane_of(options->ground_plane);
+    const int status = proto_config_camera_load(options->camera, &detect->camera);
+    return status == PROTO_IO ? PROTO_NOT_FOUND : status; /* a wrong option, not a failed run */
+}
+
 static float probability(float score)
 {
     return 1 / (1 + expf(-score));
@@ -115,7 +136,9 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
         shell.core.tiles.max_rows = config->tile_rows;
     if (config->tile_cols >= 0)
         shell.core.tiles.max_cols = config->tile_cols;
-    status = threshold_choose(detect, &shell.core.threshold);
+    status = camera_choose(detect, &shell.core);
+    if (!status)
+        status = threshold_choose(detect, &shell.core.threshold);
     if (status)
         return status;
     if (options->softmax) { /* thresholds are given for linear scores */
@@ -177,6 +200,8 @@ static int coordinate(struct detect *detect)
         .model_name = detect->model->name,
         .model_hash = detect->model->hash,
         .split = "tile",
+        .ground_plane = detect->options->ground_plane,
+        .macs_share = NAN,
         .predicted_ms = NAN,
         .lower_bound_ms = NAN,
         .version_count = sizeof versions / sizeof *versions,

@@ -29,6 +29,12 @@ static const struct option_row {
      "threshold for X false positives per image, from the model's operating points"},
     {'s', "scores", "KIND",
      "linear, or softmax to see what that costs: probabilities in the device's precision (linear)"},
+    {'k', "camera", "FILE",
+     "the camera (YAML, see configs/cameras): distances, and the ground plane"},
+    {'g', "ground-plane", "MODE",
+     "search only where persons can stand: on, off, or measure what that saves and loses (on with "
+     "a "
+     "camera)"},
     {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
     {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
@@ -62,6 +68,7 @@ static void help(void)
     puts("\nExamples:\n"
          "  muster detect street.jpg --json -\n"
          "  mpirun -n 5 muster detect clip --out found --json found.jsonl --report run.json\n"
+         "  mpirun -n 5 muster detect clip --camera clip/camera.yaml --out found\n"
          "  mpirun -hostfile boards muster detect clip --workers 4 --fppi 0.1 --json -\n"
          "\n"
          "A picture that can't be read is reported in its frame's line and the run goes on.\n"
@@ -127,6 +134,13 @@ static bool take(struct detect_options *options, int letter, const char *argumen
     case 's':
         options->softmax = strcmp(argument, "softmax") == 0;
         return options->softmax || strcmp(argument, "linear") == 0;
+    case 'k':
+        options->camera = argument;
+        return *argument;
+    case 'g':
+        options->ground_plane = argument;
+        return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
+               strcmp(argument, "measure") == 0;
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':
@@ -234,6 +248,12 @@ enum detect_parse detect_options_parse(int argc, char **argv, bool speak,
     options->input = argv[optind];
     if (!isnan(options->fppi) && !isnan(options->config.threshold)) {
         complain(speak, "--threshold and --fppi exclude each other", "", "");
+        return DETECT_BAD;
+    }
+    if (!options->ground_plane)
+        options->ground_plane = options->camera ? "on" : "off";
+    if (!options->camera && strcmp(options->ground_plane, "off") != 0) {
+        complain(speak, "--ground-plane ", options->ground_plane, " needs --camera FILE");
         return DETECT_BAD;
     }
     return DETECT_RUN;

@@ -14,7 +14,9 @@ struct detect_options {
     int32_t workers;                   /* 0: as many as there are */
     int64_t frames;                    /* 0: all */
     const char *json, *out, *report;
-    bool softmax; /* --scores softmax */
+    const char *camera;       /* NULL: none */
+    const char *ground_plane; /* "on", "off", "measure" */
+    bool softmax;             /* --scores softmax */
     bool quiet;
 };
 

@@ -262,3 +262,8 @@ uint32_t coordinator_core_tiles(const struct coordinator_core *core)
 {
     return core->geometry ? core->geometry->tiles->count : 0;
 }
+
+double coordinator_core_macs_share(const struct coordinator_core *core)
+{
+    return core->geometry ? core->geometry->macs_share : NAN;
+}

@@ -22,12 +22,21 @@
 
 struct coordinator_core;
 
+/* What the ground plane is used for, where there is a camera. Detections have distances in any case. */
+enum coordinator_ground_plane {
+    COORDINATOR_GROUND_OFF,
+    COORDINATOR_GROUND_ON,      /* search only where standing persons can be */
+    COORDINATOR_GROUND_MEASURE, /* search everything, count what ON would have lost */
+};
+
 struct coordinator_core_settings {
     const struct partition_model *model;  /* borrowed; geometry, thresholds and hash, no weights */
     struct partition_tile_settings tiles; /* partition_tile_defaults() */
-    float threshold;                      /* of the score; NAN: the model's */
-    int32_t workers;                      /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
-    int32_t depth;                        /* 2: frames in flight */
+    const struct proto_config_camera *camera;   /* borrowed; NULL: not known */
+    enum coordinator_ground_plane ground_plane; /* OFF; the others need the camera */
+    float threshold;                            /* of the score; NAN: the model's */
+    int32_t workers;                            /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
+    int32_t depth;                              /* 2: frames in flight */
     int32_t slots;       /* 2: frames held, at least depth; more only wait longer */
     uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
     uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
@@ -104,5 +113,8 @@ void coordinator_core_worker(const struct coordinator_core *core, int worker,
                              struct coordinator_run_worker *out);
 /* Tiles of the last plan; 0 before it. */
 uint32_t coordinator_core_tiles(const struct coordinator_core *core);
+/* What searching only the ground plane's bands costs, as a share of the whole pyramid's MACs; 1 with
+ * COORDINATOR_GROUND_OFF, NAN before the first plan. */
+double coordinator_core_macs_share(const struct coordinator_core *core);
 
 #endif

@@ -1,6 +1,7 @@
 /* What follows from the size of the frames: pyramid, tile set, merges, plan, the PLAN message. */
 #include "coordinator/core_state.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "proto/codec.h"
@@ -107,8 +108,33 @@ static int slots_fit(struct coordinator_core *core)
             partition_merge_open(&g->pyramid, s->model, g->tiles, s->threshold, &slot->merge);
         if (status)
             return status;
+        partition_merge_borrow_camera(slot->merge, s->camera ? &g->camera : NULL);
     }
     return PROTO_OK;
+}
+
+/* The tile set in use, and for the report the cost of that within the bands against all. */
+static int tiles_choose(struct core_geometry *g, const struct coordinator_core_settings *s)
+{
+    struct partition_tile_settings all = s->tiles, banded = s->tiles;
+    struct partition_tiles *other = NULL;
+    const bool on = s->ground_plane == COORDINATOR_GROUND_ON;
+
+    g->macs_share = 1.0;
+    if (s->ground_plane == COORDINATOR_GROUND_OFF)
+        return partition_tiles_open(&g->pyramid, s->model, &all, &g->tiles);
+    int status = partition_camera_bands(&g->camera, &g->pyramid, s->model, g->bands);
+    banded.bands = g->bands;
+    if (!status)
+        status = partition_tiles_open(&g->pyramid, s->model, on ? &banded : &all, &g->tiles);
+    if (!status)
+        status = partition_tiles_open(&g->pyramid, s->model, on ? &all : &banded, &other);
+    if (!status) {
+        const double share = (double)g->tiles->macs / (double)other->macs;
+        g->macs_share = on ? share : 1.0 / share;
+    }
+    partition_tiles_close(other);
+    return status;
 }
 
 int core_geometry_open(struct coordinator_core *core, struct proto_size size)
@@ -121,9 +147,10 @@ int core_geometry_open(struct coordinator_core *core, struct proto_size size)
     core->geometry = g;
     core->plans = g->number = number;
     int status = partition_pyramid_init(&g->pyramid, core->settings.model, size);
+    if (!status && core->settings.camera)
+        status = partition_camera_init(&g->camera, core->settings.camera, size);
     if (!status)
-        status = partition_tiles_open(&g->pyramid, core->settings.model, &core->settings.tiles,
-                                      &g->tiles);
+        status = tiles_choose(g, &core->settings);
     if (!status)
         status = tables_fill(g);
     if (!status)

@@ -423,6 +423,8 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         report->error = "the answers could not be merged";
         report->detection_count = 0;
     }
+    if (core->settings.ground_plane == COORDINATOR_GROUND_MEASURE)
+        report->outside = partition_merge_outside(slot->merge, g->bands);
     report->missing = slot->missing;
     report->missing_count = missing_fill(g, slot);
     report->coverage = g->tiles->count ? (double)slot->done / (double)g->tiles->count : 1.0;

@@ -3,6 +3,7 @@
 #define COORDINATOR_CORE_STATE_H
 
 #include "coordinator/core.h"
+#include "partition/camera.h"
 #include "partition/merge.h"
 #include "partition/model.h"
 #include "partition/plan.h"
@@ -40,6 +41,9 @@ struct core_shares {
 struct core_geometry {
     uint32_t number; /* of the PLAN */
     struct partition_pyramid pyramid;
+    struct partition_camera camera;                /* if there is one in the settings */
+    struct partition_rows bands[PROTO_LEVELS_MAX]; /* of the ground plane, unless it is off */
+    double macs_share;                             /* coordinator_core_macs_share */
     struct partition_tiles *tiles;
     struct core_shares *shares;     /* for the next frame; NULL when no worker is left */
     struct proto_plan_tile *wire;   /* the tile set as PLAN carries it */

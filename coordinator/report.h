@@ -30,7 +30,8 @@ struct coordinator_frame_report {
     struct proto_size size;
     uint32_t detection_count;
     const struct proto_detection *detections; /* best score first */
-    double coverage;                          /* share of the tile set that was searched: 0..1 */
+    uint32_t outside;       /* of them, those the ground plane would lose (measured only) */
+    double coverage;        /* share of the tile set that was searched: 0..1 */
     uint32_t missing_count; /* levels with a tile that was not searched, ascending */
     const int32_t *missing;
     const char *error; /* why nothing was searched, or NULL */
@@ -55,10 +56,12 @@ struct coordinator_run_worker {
 struct coordinator_run {
     const char *input;
     const char *model_name, *model_hash;
-    const char *split;   /* "tile" */
-    int32_t depth;       /* frames in flight */
-    uint32_t tile_count; /* of the last plan */
-    double wall_ms;      /* first FRAME sent .. last frame reported */
+    const char *split;        /* "tile" */
+    int32_t depth;            /* frames in flight */
+    uint32_t tile_count;      /* of the last plan */
+    const char *ground_plane; /* "on", "off", "measure" */
+    double macs_share;        /* of the whole pyramid's MACs, within the ground plane's bands */
+    double wall_ms;           /* first FRAME sent .. last frame reported */
     double
         coordinator_cpu_ms; /* CPU time of the coordinator's thread: bases, packing, sending, merging; all frames */
     double predicted_ms;   /* planned frame period; NAN: from MACs at the run's mean speed */

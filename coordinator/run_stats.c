@@ -73,6 +73,7 @@ int coordinator_run_stats_add(struct coordinator_run_stats *stats,
 {
     stats->frames++;
     stats->persons += frame->detection_count;
+    stats->outside += frame->outside;
     coordinator_histogram_add(&stats->capture, frame->capture_ms);
     if (frame->error) {
         stats->broken++;

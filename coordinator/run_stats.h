@@ -14,7 +14,7 @@ struct coordinator_worker_stats {
 
 /* Zeroed is empty. */
 struct coordinator_run_stats {
-    uint64_t frames, broken, incomplete, persons, bytes, macs;
+    uint64_t frames, broken, incomplete, persons, outside, bytes, macs;
     double coverage_sum; /* over readable frames */
     /* Over frames that some worker computed: what the cost model and the plan say of a frame. */
     uint64_t computed;

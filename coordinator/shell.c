@@ -397,6 +397,7 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
 {
     run->depth = shell->settings.core.depth;
     run->tile_count = coordinator_core_tiles(shell->core);
+    run->macs_share = coordinator_core_macs_share(shell->core);
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
     run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;

@@ -31,7 +31,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
  * at once) and the workers have said goodbye. Returns PROTO_OK however frames fared, PROTO_IO when
  * a sink failed, or why no frame could be searched. */
 int coordinator_shell_run(struct coordinator_shell *shell);
-/* Fills what the shell knows: times, workers, tiles, depth, status. Valid until close. */
+/* Fills what the shell knows: times, workers, tiles, MACs, depth, status. Valid until close. */
 void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run);
 void coordinator_shell_close(
     struct coordinator_shell *shell); /* NULL is fine; borrowed things stay open */

@@ -96,6 +96,11 @@ static json_t *date_json(void)
     return json_string(date);
 }
 
+static bool is_ground_plane(const struct coordinator_run *run, const char *mode)
+{
+    return run->ground_plane && strcmp(run->ground_plane, mode) == 0;
+}
+
 /* Adds `value` under `key`. A NULL value (no memory) is kept in mind until the end. */
 static void put(json_t *object, const char *key, json_t *value, bool *failed)
 {
@@ -141,6 +146,11 @@ static json_t *report_json(const struct sink_report *report, const struct coordi
     put(root, "split", text(run->split), &failed);
     put(root, "depth", json_integer(run->depth), &failed);
     put(root, "tiles", json_integer(run->tile_count), &failed);
+    put(root, "ground_plane", text(run->ground_plane), &failed);
+    put(root, "macs_share", rounded(run->macs_share), &failed);
+    put(root, "detections_lost",
+        is_ground_plane(run, "measure") ? json_integer((json_int_t)stats->outside) : json_null(),
+        &failed);
     put(root, "model",
         json_pack("{s:o, s:o}", "name", text(run->model_name), "hash", text(run->model_hash)),
         &failed);
@@ -258,6 +268,23 @@ static void print_workers(const struct sink_report *report, const struct coordin
     }
 }
 
+static void print_ground_plane(const struct sink_report *report, const struct coordinator_run *run,
+                               FILE *out)
+{
+    const struct coordinator_run_stats *stats = &report->stats;
+    if (is_ground_plane(run, "on"))
+        print_percent(out, "ground plane: searched", run->macs_share);
+    else if (is_ground_plane(run, "measure"))
+        print_percent(out, "ground plane: would search", run->macs_share);
+    else
+        return;
+    fputs(" of the pyramid's MACs", out);
+    if (is_ground_plane(run, "measure"))
+        fprintf(out, " and lose %llu of %llu detections", (unsigned long long)stats->outside,
+                (unsigned long long)stats->persons);
+    fputc('\n', out);
+}
+
 void coordinator_sink_report_print(const struct coordinator_sink *sink,
                                    const struct coordinator_run *run, FILE *out)
 {
@@ -283,5 +310,6 @@ void coordinator_sink_report_print(const struct coordinator_sink *sink,
     print_percent(out, ", plan gap", summary.gap);
     print_percent(out, ", model error", summary.model_error);
     fputs(", power: no data\n", out);
+    print_ground_plane(report, run, out);
     print_workers(report, run, &summary, out);
 }

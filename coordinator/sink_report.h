@@ -6,6 +6,8 @@
  *   gap          planned period / lower bound - 1: what the plan gives away
  *   model error  measured period / planned period - 1: what the cost model gets wrong; the measured
  *                period is the compute time of a frame's slowest worker
+ *   ground plane on, off or measure; macs_share is what its bands cost, as a share of the whole
+ *                pyramid; detections_lost counts, with measure, those that peak outside the bands
  */
 #ifndef COORDINATOR_SINK_REPORT_H
 #define COORDINATOR_SINK_REPORT_H

@@ -32,6 +32,7 @@ struct partition_merge {
     const struct partition_pyramid *pyramid;
     const struct partition_model *model;
     const struct partition_tiles *tiles;
+    const struct partition_camera *camera; /* NULL: no distances */
     float threshold;
     struct partition_nms_level levels[PROTO_LEVELS_MAX];
     uint32_t first_row[PROTO_LEVELS_MAX + 1];
@@ -45,6 +46,7 @@ struct partition_merge {
     struct index best; /* after the in-plane rule */
     struct partition_person *persons;
     struct proto_detection *detections;
+    uint32_t found; /* of both, by the last finish */
 };
 
 /* Most cells of a rows x cols area that can all be the best of their 7x3 windows: one in each block
@@ -139,8 +141,27 @@ void partition_merge_close(struct partition_merge *merge)
     free(merge);
 }
 
+void partition_merge_borrow_camera(struct partition_merge *merge,
+                                   const struct partition_camera *camera)
+{
+    merge->camera = camera;
+}
+
+uint32_t partition_merge_outside(const struct partition_merge *merge,
+                                 const struct partition_rows bands[PROTO_LEVELS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < merge->found; i++) {
+        const struct partition_peak *p = &merge->persons[i].peak;
+        const struct partition_rows band = bands[p->level];
+        count += p->row < band.row0 || p->row >= band.row0 + band.rows;
+    }
+    return count;
+}
+
 void partition_merge_reset(struct partition_merge *merge)
 {
+    merge->found = 0;
     merge->call = 0;
     merge->arrived_count = 0;
     for (uint32_t i = 0; i < merge->tiles->count; i++)
@@ -440,6 +461,13 @@ static uint32_t suppress_overlaps(const struct partition_merge *merge,
     return kept;
 }
 
+/* By the feet, the middle of the box's lower edge. */
+static double distance(const struct partition_merge *merge, const struct partition_person *p)
+{
+    return merge->camera ? partition_camera_distance(merge->camera, p->x + p->w / 2, p->y + p->h)
+                         : NAN;
+}
+
 int partition_merge_finish(struct partition_merge *merge, const struct proto_detection **detections,
                            uint32_t *count)
 {
@@ -461,8 +489,9 @@ int partition_merge_finish(struct partition_merge *merge, const struct proto_det
                                                         .h = (float)p->h,
                                                         .score = p->peak.score,
                                                         .level = p->peak.level,
-                                                        .distance_m = NAN};
+                                                        .distance_m = (float)distance(merge, p)};
     }
+    merge->found = n;
     *detections = merge->detections;
     *count = n;
     return PROTO_OK;

@@ -7,6 +7,7 @@
 #ifndef PARTITION_MERGE_H
 #define PARTITION_MERGE_H
 
+#include "partition/camera.h"
 #include "partition/tile.h"
 
 struct partition_merge;
@@ -17,6 +18,13 @@ int partition_merge_open(const struct partition_pyramid *pyramid,
                          const struct partition_model *model, const struct partition_tiles *tiles,
                          float threshold, struct partition_merge **out);
 void partition_merge_close(struct partition_merge *merge);
+
+/* Detections get their distance from now on (NULL: none). Borrowed. */
+void partition_merge_borrow_camera(struct partition_merge *merge,
+                                   const struct partition_camera *camera);
+/* Of the detections of the last finish, how many peak outside the bands. */
+uint32_t partition_merge_outside(const struct partition_merge *merge,
+                                 const struct partition_rows bands[PROTO_LEVELS_MAX]);
 
 /* Forget the last frame. */
 void partition_merge_reset(struct partition_merge *merge);

@@ -27,12 +27,19 @@ static int32_t part_start(int32_t cells, int32_t n, int32_t i)
     return (int32_t)((int64_t)cells * i / n);
 }
 
+static struct partition_rows rows_of(const struct partition_pyramid *pyramid,
+                                     const struct partition_tile_settings *settings, int level)
+{
+    const struct partition_rows all = {0, pyramid->levels[level].rows};
+    return settings->bands ? settings->bands[level] : all;
+}
+
 static uint64_t count_tiles(const struct partition_pyramid *pyramid,
                             const struct partition_tile_settings *settings)
 {
     uint64_t count = 0;
     for (int k = 0; k < pyramid->level_count; k++)
-        count += (uint64_t)parts_of(pyramid->levels[k].rows, settings->max_rows) *
+        count += (uint64_t)parts_of(rows_of(pyramid, settings, k).rows, settings->max_rows) *
                  (uint64_t)parts_of(pyramid->levels[k].cols, settings->max_cols);
     return count;
 }
@@ -58,17 +65,18 @@ static void cut_level(struct partition_tiles *tiles, const struct partition_pyra
                       const struct partition_tile_settings *settings)
 {
     const struct partition_level *l = &pyramid->levels[level];
-    const int32_t down = parts_of(l->rows, settings->max_rows);
+    const struct partition_rows band = rows_of(pyramid, settings, level);
+    const int32_t down = parts_of(band.rows, settings->max_rows);
     const int32_t across = parts_of(l->cols, settings->max_cols);
     for (int32_t i = 0; i < down; i++)
         for (int32_t j = 0; j < across; j++) {
-            const int32_t y = part_start(l->rows, down, i), x = part_start(l->cols, across, j);
+            const int32_t y = part_start(band.rows, down, i), x = part_start(l->cols, across, j);
             struct partition_tile *tile = &tiles->tile[tiles->count];
             *tile = make_tile(pyramid, model, level,
                               (struct proto_rect){.x = x,
-                                                  .y = y,
+                                                  .y = band.row0 + y,
                                                   .w = part_start(l->cols, across, j + 1) - x,
-                                                  .h = part_start(l->rows, down, i + 1) - y});
+                                                  .h = part_start(band.rows, down, i + 1) - y});
             tile->id = tiles->count++;
             tiles->macs += tile->macs;
         }

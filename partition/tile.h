@@ -6,10 +6,18 @@
 
 #include "partition/pyramid.h"
 
+/* A range of rows of a level's cells; rows 0: none. */
+struct partition_rows {
+    int32_t row0, rows;
+};
+
 struct partition_tile_settings {
-    int32_t
-        max_rows; /* cells; 74: halo work +2.1 % MACs, enough tiles for 8 workers (0: no limit) */
+    /* cells; 74: halo work +2.1 % MACs, enough tiles for 8 workers (0: no limit) */
+    int32_t max_rows;
     int32_t max_cols; /* cells; 0: full width */
+    /* Of each level the rows to search (partition/camera.h); borrowed. NULL: all. Their ends are cut
+     * edges like any other, only without a neighbour. */
+    const struct partition_rows *bands;
 };
 void partition_tile_defaults(struct partition_tile_settings *settings);
 
@@ -28,7 +36,7 @@ struct partition_tiles {
     uint64_t macs;               /* sum */
 };
 
-/* Cut every level into the fewest equal rectangles (heights differ by at most one cell) within the limits.
+/* Cut every level, or its band, into the fewest equal rectangles (heights differ by at most one cell) within the limits.
  * Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_LIMIT (over PROTO_TILES_MAX). */
 int partition_tiles_open(const struct partition_pyramid *pyramid,
                          const struct partition_model *model,

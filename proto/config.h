@@ -62,6 +62,23 @@ struct proto_config_detect {
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);
 void proto_config_detect_free(struct proto_config_detect *config);
 
+/* --camera FILE: lens, pose and who may stand before it; configs/cameras/scene.yaml has a drawing.
+ * The picture's pixels are counted from its top-left corner, a pixel's centre is at .5. */
+struct proto_config_camera {
+    int32_t width, height;                 /* of the pictures it was calibrated with, pixels */
+    double fx, fy, cx, cy;                 /* pixels; cx, cy: the middle */
+    double k1, k2, p1, p2;                 /* radial and tangential distortion (OpenCV); 0 */
+    double height_m, height_tolerance_m;   /* of the lens above the floor; 0.02 */
+    double pitch_deg, pitch_tolerance_deg; /* down is positive; 1 */
+    double roll_deg, roll_tolerance_deg;   /* clockwise seen from behind is positive; 0 and 1 */
+    double body_min_m, body_max_m;         /* 1.2, 2.05: soles to top of head */
+    double distance_min_m, distance_max_m; /* 1, 20: along the floor */
+    double cut_below; /* 1: how far below the picture feet may be, in heights of the picture */
+};
+/* Refused, with the line: what contradicts itself, and a camera that can see no such person.
+ * Returns as proto_config_model_load; the config is untouched unless PROTO_OK. */
+int proto_config_camera_load(const char *path, struct proto_config_camera *config);
+
 /* "0.25", "-1e3": the whole text is one decimal number, with a point in every locale.
  * Returns PROTO_OK or PROTO_INVALID; does not log. */
 int proto_config_number(const char *text, double *out);

@@ -19,6 +19,7 @@ echo "Rendering $frames frames with known persons ..."
 
 echo "Looking for persons: 1 coordinator + $workers workers on $(nproc) cores (some minutes on a laptop) ..."
 "$mpirun" -n $((workers + 1)) "$muster" detect "$out/clip" --workers "$workers" \
+    --camera "$out/clip/camera.yaml" \
     --out "$out/pictures" --json "$out/detections.jsonl" --report "$out/report.json"
 
 echo

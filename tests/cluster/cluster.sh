@@ -82,6 +82,39 @@ depth_changes_nothing() {
     done
 }
 
+ground_plane_finds_the_same_with_any_number_of_ranks() {
+    expect 0 $alone clip --json off.jsonl
+    expect 0 $alone clip --camera clip/camera.yaml --json plane.jsonl --report run.json
+    grep -q '"ground_plane": "on"' run.json || fail "the report does not name the ground plane"
+    grep -q '"macs_share": 0\.' run.json || fail "nothing was saved: $(grep macs_share run.json)"
+    grep -q '"coverage":1,' plane.jsonl || fail "the bands are not covered"
+    expect 0 $(ranks 4 clip --camera clip/camera.yaml --json ranks.jsonl)
+    same plane.jsonl ranks.jsonl
+    expect 0 $(ranks 3 clip --camera clip/camera.yaml --ground-plane measure --json measured.jsonl \
+        --report run.json)
+    grep -q '"detections_lost": [0-9]' run.json || fail "nothing was measured"
+    expect 0 $alone clip --camera clip/camera.yaml --ground-plane off --json distances.jsonl
+    same measured.jsonl distances.jsonl
+    grep -q '"distance_m":[0-9]' distances.jsonl || fail "no distances"
+    cmp <(bare off.jsonl | sed 's/"distance_m":[^}]*//g') \
+        <(bare distances.jsonl | sed 's/"distance_m":[^}]*//g') || fail "a camera alone changes detections"
+}
+
+camera_that_does_not_fit_is_refused() {
+    expect 2 $alone clip --ground-plane on
+    grep -q -- "--camera" err || fail "it does not say what is needed: $(cat err)"
+    expect 2 $alone clip --camera clip/camera.yaml --ground-plane maybe
+    expect 2 $(ranks 3 clip --camera nowhere.yaml)
+    grep -q "nowhere.yaml" err || fail "the file is not named"
+    sed 's/^pitch_deg: .*/pitch_deg: -60/' clip/camera.yaml >sky.yaml
+    expect 2 $alone clip --camera sky.yaml
+    grep -q "sky.yaml:[0-9]*: pitch_deg" err || fail "key and line are not named: $(cat err)"
+    sed 's/^height: .*/height: 192/; s/^cy: .*/cy: 96/' clip/camera.yaml >square.yaml
+    run $alone clip --camera square.yaml --json refused.jsonl
+    [ $rc -ne 0 ] || fail "a camera of another shape was taken"
+    grep -q "another shape" err || fail "it does not say why: $(cat err)"
+}
+
 tcp_finds_the_same() {
     expect 0 $alone clip --json alone.jsonl
     UCX_TLS=tcp,self UCX_NET_DEVICES=lo expect 0 $(ranks 4 clip --json tcp.jsonl)

@@ -125,7 +125,7 @@ static int run(const struct job *job, struct keeper *keeper)
 
 static struct job usual(int workers)
 {
-    return (struct job){.input = clip, .workers = workers, .depth = 2, .tiles = {9, 0}};
+    return (struct job){.input = clip, .workers = workers, .depth = 2, .tiles = {.max_rows = 9}};
 }
 
 static void write_picture(const char *name, int w, int h, uint32_t seed)

@@ -190,7 +190,7 @@ static void reference(const struct partition_model *model, float threshold, uint
     struct partition_pyramid pyramid;
     struct partition_tiles *tiles;
     struct partition_merge *merge;
-    const struct partition_tile_settings whole = {0, 0};
+    const struct partition_tile_settings whole = {.max_rows = 0};
     const struct proto_detection *found;
 
     assert_int_equal(partition_pyramid_init(&pyramid, model, size), PROTO_OK);

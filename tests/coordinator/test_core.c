@@ -29,14 +29,19 @@ static int setup(void **state)
 
 static struct sim_settings calm(uint64_t seed)
 {
-    return (struct sim_settings){
-        .seed = seed, .workers = 3, .frames = 6, .depth = 2, .tiles = {4, 5}, .delay_us = 20000};
+    return (struct sim_settings){.seed = seed,
+                                 .workers = 3,
+                                 .frames = 6,
+                                 .depth = 2,
+                                 .tiles = {.max_rows = 4, .max_cols = 5},
+                                 .delay_us = 20000};
 }
 
 static void detections_do_not_depend_on_workers_tiles_or_order_of_arrival(void **state)
 {
     static const int workers[] = {1, 2, 3, 5, 8};
-    static const struct partition_tile_settings tiles[] = {{0, 0}, {7, 0}, {4, 5}};
+    static const struct partition_tile_settings tiles[] = {
+        {.max_rows = 0}, {.max_rows = 7}, {.max_rows = 4, .max_cols = 5}};
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         uint64_t hash = 0;

@@ -89,6 +89,8 @@ static const struct coordinator_run example_run = {
     .model_name = "paper",
     .model_hash = "abc",
     .split = "tile",
+    .ground_plane = "measure",
+    .macs_share = 0.25,
     .depth = 2,
     .tile_count = 8,
     .wall_ms = 100,
@@ -246,6 +248,7 @@ static void the_report_adds_up(void **state)
     struct coordinator_frame_report frame = frame_of(0), broken = broken_frame(1);
     struct coordinator_frame_report partial = frame_of(2);
     partial.coverage = 0.5;
+    partial.outside = 1;
     assert_int_equal(coordinator_sink_report_open(support_path("r.json"), &sink), PROTO_OK);
     feed(sink, &frame, NULL);
     feed(sink, &broken, NULL);
@@ -277,6 +280,8 @@ static void the_report_adds_up(void **state)
         {"gap", 0.5},
         {"model_error", 0},
         {"tiles", 8},
+        {"macs_share", 0.25},
+        {"detections_lost", 1},
         {"bytes_per_frame", 1000},
         {"coordinator_cpu_ms", 4.0 / 3},
     };
@@ -285,6 +290,7 @@ static void the_report_adds_up(void **state)
                          numbers[i].want) < 1e-5);
     assert_true(json_is_null(json_object_get(root, "watts")));
     assert_string_equal(json_string_value(json_object_get(root, "power")), "no data");
+    assert_string_equal(json_string_value(json_object_get(root, "ground_plane")), "measure");
     json_t *latency = json_object_get(root, "latency_ms");
     assert_true(fabs(json_number_value(json_object_get(latency, "p99")) - 40) < 40 * 0.0026);
     json_t *worker = json_array_get(json_object_get(root, "workers"), 0);

@@ -1,4 +1,4 @@
-/* Any bytes as model.yaml and as detect's options. */
+/* Any bytes as model.yaml, as a camera and as detect's options. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,10 +39,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct proto_config_model *model;
     struct proto_config_detect detect = {0};
+    struct proto_config_camera camera;
     proto_log_set_sink(silent, NULL);
     write_input(data, len);
     if (proto_config_model_load(path, &model) == PROTO_OK)
         proto_config_model_free(model);
+    (void)proto_config_camera_load(path, &camera);
     (void)proto_config_detect_load(path, &detect);
     proto_config_detect_free(&detect);
     return 0;

@@ -20,6 +20,8 @@ struct world {
     struct partition_model model;
     struct partition_pyramid pyramid;
     float *scores[PROTO_LEVELS_MAX]; /* rows x cols of each level */
+    struct partition_rows bands[PROTO_LEVELS_MAX];
+    const struct partition_rows *searched; /* bands, or NULL: everything */
 };
 
 static float *cell(const struct world *w, int level, int32_t row, int32_t col)
@@ -73,11 +75,28 @@ static void fill_hills(struct world *w, struct random *random)
 static void open_world(struct world *w, struct proto_size frame)
 {
     memset(w->scores, 0, sizeof(w->scores));
+    w->searched = NULL;
     assert_int_equal(partition_pyramid_init(&w->pyramid, &w->model, frame), PROTO_OK);
     for (int k = 0; k < w->pyramid.level_count; k++) {
         const struct partition_level *l = &w->pyramid.levels[k];
         w->scores[k] = calloc((size_t)l->rows * (size_t)l->cols + 1, sizeof(float));
         assert_non_null(w->scores[k]);
+    }
+}
+
+/* Search only a band of each level, some empty: for the reference nothing is found outside. */
+static void narrow_world(struct world *w, struct random *random)
+{
+    w->searched = w->bands;
+    for (int k = 0; k < w->pyramid.level_count; k++) {
+        const struct partition_level *l = &w->pyramid.levels[k];
+        const int32_t first = random_in(random, 0, l->rows),
+                      end = random_in(random, first, l->rows);
+        w->bands[k] = (struct partition_rows){first, end - first};
+        for (int32_t r = 0; r < l->rows; r++)
+            for (int32_t c = 0; c < l->cols; c++)
+                if (r < first || r >= end)
+                    *cell(w, k, r, c) = -INFINITY;
     }
 }
 
@@ -263,7 +282,8 @@ static uint32_t check_merge(const struct world *w, struct random *random, float 
     for (int cut = 0; cut < 3; cut++) {
         const struct partition_tile_settings settings = {
             .max_rows = cut ? random_in(random, 0, 12) : 0,
-            .max_cols = cut ? random_in(random, 0, 12) : 0};
+            .max_cols = cut ? random_in(random, 0, 12) : 0,
+            .bands = w->searched};
         struct partition_tiles *tiles;
         struct partition_merge *merge;
         assert_int_equal(partition_tiles_open(&w->pyramid, &w->model, &settings, &tiles), PROTO_OK);
@@ -276,6 +296,8 @@ static uint32_t check_merge(const struct world *w, struct random *random, float 
             assert_int_equal(partition_merge_finish(merge, &detections, &count), PROTO_OK);
             assert_int_equal(count, expected_count);
             assert_memory_equal(detections, expected, count * sizeof(*expected));
+            if (w->searched)
+                assert_int_equal(partition_merge_outside(merge, w->bands), 0);
             partition_merge_reset(merge);
         }
         partition_merge_close(merge);
@@ -316,6 +338,55 @@ static void the_papers_pyramid_cut_any_way_gives_the_same_persons(void **state)
         assert_true(check_merge(&w, &random, 1.0f) > 0);
         close_world(&w);
     }
+}
+
+static void bands_cut_any_way_give_the_same_persons_as_levels_without_the_rest(void **state)
+{
+    struct random random = {.state = 14};
+    uint64_t persons = 0;
+    (void)state;
+    for (int round = 0; round < 150; round++) {
+        struct world w;
+        random_model_init(&w.model, &random);
+        w.model.candidate_threshold = (float)random_in(&random, -2, 8) * 0.25f;
+        open_world(&w, (struct proto_size){random_in(&random, 8, 80), random_in(&random, 8, 80)});
+        fill_steps(&w, &random);
+        narrow_world(&w, &random);
+        persons += check_merge(&w, &random, w.model.candidate_threshold);
+        close_world(&w);
+    }
+    assert_true(persons > 500);
+}
+
+/* Both count the same thing: what peaks outside, told from all there is. */
+static void persons_outside_the_bands_are_counted(void **state)
+{
+    struct random random = {.state = 15};
+    struct partition_tiles *tiles;
+    struct partition_merge *merge;
+    struct world w;
+    uint32_t count, outside = 0;
+    const struct proto_detection *found;
+    (void)state;
+    paper_model_init(&w.model);
+    open_world(&w, (struct proto_size){320, 240});
+    fill_hills(&w, &random);
+    const struct partition_tile_settings settings = {.max_rows = 0};
+    assert_int_equal(partition_tiles_open(&w.pyramid, &w.model, &settings, &tiles), PROTO_OK);
+    assert_int_equal(partition_merge_open(&w.pyramid, &w.model, tiles, 1, &merge), PROTO_OK);
+    add_shuffled(&w, tiles, &random, merge);
+    assert_int_equal(partition_merge_finish(merge, &found, &count), PROTO_OK);
+    memset(w.bands, 0, sizeof(w.bands));
+    for (int k = 0; k < w.pyramid.level_count; k++)
+        if (k % 2)
+            w.bands[k].rows = w.pyramid.levels[k].rows;
+    for (uint32_t i = 0; i < count; i++)
+        outside += found[i].level % 2 == 0;
+    assert_int_equal(partition_merge_outside(merge, w.bands), outside);
+    assert_true(count > 0);
+    partition_merge_close(merge);
+    partition_tiles_close(tiles);
+    close_world(&w);
 }
 
 static void a_person_is_found_once_at_its_place_and_size(void **state)
@@ -548,6 +619,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_cut_in_any_order_gives_the_same_persons_as_whole_levels),
         cmocka_unit_test(the_papers_pyramid_cut_any_way_gives_the_same_persons),
+        cmocka_unit_test(bands_cut_any_way_give_the_same_persons_as_levels_without_the_rest),
+        cmocka_unit_test(persons_outside_the_bands_are_counted),
         cmocka_unit_test(a_person_is_found_once_at_its_place_and_size),
         cmocka_unit_test(the_dense_maximum_is_kept_by_the_survivor_rule),
         cmocka_unit_test(survivors_that_can_not_be_are_refused_as_a_whole),

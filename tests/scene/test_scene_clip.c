@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "coordinator/scene/scene.h"
+#include "proto/config.h"
 #include "proto/log.h"
 #include "proto/status.h"
 #include "tests/scene/support.h"
@@ -84,6 +85,10 @@ static void clip_has_frames_camera_and_truth(void **state)
     read_text("camera.yaml", text, sizeof(text));
     assert_non_null(strstr(text, "\nfx: 83.138"));
     assert_non_null(strstr(text, "\nheight_m: 1.200"));
+    struct proto_config_camera camera;
+    assert_int_equal(proto_config_camera_load(in_clip("camera.yaml"), &camera), PROTO_OK);
+    assert_true(camera.width == 96 && camera.height_m == settings.camera_height_m &&
+                camera.pitch_deg == settings.pitch_deg && camera.distance_max_m == 13.1);
     read_text("truth.csv", text, sizeof(text));
     assert_int_equal(strncmp(text, "frame,x,y,w,h,label,ignore,distance_m\n", 38), 0);
     int rows = 0;

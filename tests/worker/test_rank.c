@@ -382,7 +382,7 @@ static void quiet(void *arg, enum proto_log_level level, const char *area, const
 
 static int setup(void **state)
 {
-    const struct partition_tile_settings settings = {7, 5};
+    const struct partition_tile_settings settings = {.max_rows = 7, .max_cols = 5};
     (void)state;
     proto_log_set_sink(quiet, NULL);
     assert_non_null(mkdtemp(dir));
