@@ -147,6 +147,7 @@ static void act(struct coordinator_shell *shell, const struct coordinator_action
 {
     switch (action->kind) {
     case COORDINATOR_SEND_PLAN:
+        shell->idle_turn = true; /* pyramid, bands, tiles and plan: once a size, not once a frame */
         post_plan(shell, action);
         break;
     case COORDINATOR_SEND_FRAME:
