@@ -11,13 +11,13 @@
 
 enum { SPEC_MAX = 63, CHAIN_SIDE_MAX = 4 * PROTO_FRAME_SIDE_MAX };
 
-static const struct gpu_backend *const backends[] = {&gpu_cpu_backend, &gpu_ref_backend};
 static const char *const precision_names[GPU_PRECISIONS] = {"f32", "f16", "bf16"};
 
 /* A spec cut into its parts; argument is "" when there is none, precision NULL. */
 struct spec {
     char text[SPEC_MAX + 1];
     const char *name, *argument, *precision;
+    char *options; /* NULL: none */
 };
 
 static int spec_read(const char *text, struct spec *spec)
@@ -32,11 +32,15 @@ static int spec_read(const char *text, struct spec *spec)
     spec->name = spec->text;
     spec->argument = "";
     spec->precision = NULL;
+    spec->options = NULL;
     char *comma = strchr(spec->text, ',');
     if (comma) {
         *comma = '\0';
         spec->precision = comma + 1;
+        spec->options = strchr(comma + 1, ',');
     }
+    if (spec->options)
+        *spec->options++ = '\0';
     char *colon = strchr(spec->text, ':');
     if (colon) {
         *colon = '\0';
@@ -47,13 +51,13 @@ static int spec_read(const char *text, struct spec *spec)
 
 static const struct gpu_backend *backend_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
-        if (strcmp(backends[i]->name, name) == 0)
-            return backends[i];
+    for (size_t i = 0; gpu_backends[i]; i++)
+        if (strcmp(gpu_backends[i]->name, name) == 0)
+            return gpu_backends[i];
     char list[128] = "";
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+    for (size_t i = 0; gpu_backends[i]; i++) {
         size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", backends[i]->name);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", gpu_backends[i]->name);
     }
     proto_log_error("gpu", "no device '%s' in this program; it has: %s", name, list);
     return NULL;
@@ -80,6 +84,46 @@ static int precision_find(const struct gpu_backend *backend, const char *name,
     return PROTO_INVALID;
 }
 
+/* Options of the backend named in text, separated by commas, as bits. text is cut up. */
+static int options_find(const struct gpu_backend *backend, char *text, unsigned *out)
+{
+    *out = 0;
+    while (text) {
+        char *next = strchr(text, ',');
+        if (next)
+            *next++ = '\0';
+        unsigned found = 0;
+        for (unsigned i = 0; backend->options && backend->options[i] && !found; i++)
+            found = strcmp(backend->options[i], text) == 0 ? 1u << i : 0;
+        if (!found) {
+            char list[128] = "";
+            for (unsigned i = 0; backend->options && backend->options[i]; i++) {
+                size_t used = strlen(list);
+                snprintf(list + used, sizeof list - used, " %s", backend->options[i]);
+            }
+            proto_log_error("gpu", "device '%s' has no option '%s'; it has:%s", backend->name, text,
+                            list[0] ? list : " none");
+            return PROTO_INVALID;
+        }
+        *out |= found;
+        text = next;
+    }
+    return PROTO_OK;
+}
+
+/* The spec in full, as kept in device->name. */
+static void name_write(const struct spec *spec, struct gpu_device *device, unsigned options)
+{
+    const struct gpu_backend *backend = device->backend;
+    snprintf(device->name, sizeof device->name, "%s%s%.40s,%s", backend->name,
+             spec->argument[0] ? ":" : "", spec->argument, precision_names[device->precision]);
+    for (unsigned i = 0; backend->options && backend->options[i]; i++) {
+        size_t used = strlen(device->name);
+        if (options & 1u << i)
+            snprintf(device->name + used, sizeof device->name - used, ",%s", backend->options[i]);
+    }
+}
+
 int gpu_device_open(const char *spec_text, const struct gpu_settings *settings,
                     struct gpu_device **out)
 {
@@ -95,15 +139,17 @@ int gpu_device_open(const char *spec_text, const struct gpu_settings *settings,
     status = precision_find(backend, spec.precision, &precision);
     if (status != PROTO_OK)
         return status;
-    const struct gpu_settings none = {0};
+    struct gpu_settings with = settings ? *settings : (struct gpu_settings){0};
+    status = options_find(backend, spec.options, &with.options);
+    if (status != PROTO_OK)
+        return status;
     const char *argument = spec.argument[0] ? spec.argument : NULL;
-    status = backend->open(argument, precision, settings ? settings : &none, out);
+    status = backend->open(argument, precision, &with, out);
     if (status != PROTO_OK)
         return status;
     (*out)->backend = backend;
     (*out)->precision = precision;
-    snprintf((*out)->name, sizeof(*out)->name, "%s%s%.40s,%s", backend->name, argument ? ":" : "",
-             spec.argument, precision_names[precision]);
+    name_write(&spec, *out, with.options);
     return PROTO_OK;
 }
 
@@ -120,8 +166,8 @@ const char *gpu_device_kernels(struct gpu_device *device)
 
 void gpu_device_list(FILE *out)
 {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        const struct gpu_backend *backend = backends[i];
+    for (size_t i = 0; gpu_backends[i]; i++) {
+        const struct gpu_backend *backend = gpu_backends[i];
         fprintf(out, "  %-5s", backend->name);
         for (int p = 0; p < GPU_PRECISIONS; p++)
             if (backend->precisions & 1u << p)
@@ -164,6 +210,14 @@ void gpu_chain_close(struct gpu_chain *chain)
 {
     if (chain)
         chain->net->device->backend->chain_close(chain);
+}
+
+int gpu_frame_prepare(struct gpu_device *device, struct gpu_chain *const *chains, uint32_t count,
+                      size_t bytes)
+{
+    const struct gpu_backend *backend = device->backend;
+    return backend->frame_prepare && count ? backend->frame_prepare(device, chains, count, bytes)
+                                           : PROTO_OK;
 }
 
 int gpu_frame_begin(struct gpu_device *device, const uint8_t *pixels, size_t bytes)
