@@ -6,10 +6,11 @@
 
 void partition_speed_defaults(struct partition_speed *speed)
 {
-    *speed = (struct partition_speed){.macs_per_us = 1, .bytes_per_us = INFINITY};
+    *speed = (struct partition_speed){
+        .macs_per_us = 1, .pixels_per_us = INFINITY, .bytes_per_us = INFINITY};
 }
 
-void partition_speed_board(struct partition_speed *speed, const struct proto_board_speed *board)
+void partition_speed_of_board(const struct proto_board_speed *board, struct partition_speed *speed)
 {
     *speed = (struct partition_speed){
         .macs_per_us = board->macs_per_us,
@@ -43,7 +44,8 @@ static double tile_us(const struct partition_speed *speed, int32_t net,
         return shape->us;
     if (!(speed->macs_per_us > 0))
         return INFINITY;
-    const double pixels = (double)tile->input.w * tile->input.h;
+    /* Zeroed is no rate: a caller without a figure leaves it out. */
+    const double pixels = (double)tile->input.w * (double)tile->input.h;
     return speed->tile_us + (double)tile->macs / speed->macs_per_us +
            (speed->pixels_per_us > 0 ? pixels / speed->pixels_per_us : 0);
 }

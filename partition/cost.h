@@ -15,7 +15,7 @@ struct partition_shape_cost {
 /* What is known of one worker: from a profile (measured), or a board's file (macs_per_us). */
 struct partition_speed {
     double macs_per_us;   /* shapes that were not measured; 0: can't work */
-    double pixels_per_us; /* sampling of such a tile's input; 0: within macs_per_us */
+    double pixels_per_us; /* level pixels of such a tile, sampled; INFINITY: costs nothing */
     double tile_us;       /* fixed part of such a tile */
     double frame_us;      /* fixed part of a frame: copy in, octave bases, answer */
     double bytes_per_us;  /* into the worker, on its own link; INFINITY: no limit */
@@ -23,10 +23,10 @@ struct partition_speed {
     uint32_t shape_count;
     const struct partition_shape_cost *shapes; /* borrowed; by net, then w, then h */
 };
-/* A modelled board, in one precision and power mode. */
-void partition_speed_board(struct partition_speed *speed, const struct proto_board_speed *board);
 /* Nothing is known: 1 MAC per us, no fixed parts, no limits. Times are then only relative. */
 void partition_speed_defaults(struct partition_speed *speed);
+/* A board in one precision and mode. */
+void partition_speed_of_board(const struct proto_board_speed *board, struct partition_speed *speed);
 
 /* us: one per tile of the set, filled. factor: measured against predicted so far
  * (partition_cost_factor), 1 when nothing was measured. */

@@ -37,7 +37,7 @@ static void the_plans_cost_is_the_simulated_boards_time(void **state)
 
     assert_int_equal(proto_config_board_find("orin-nano", &board), PROTO_OK);
     assert_int_equal(proto_config_board_speed(board, PROTO_BOARD_F16, "7W", &figures), PROTO_OK);
-    partition_speed_board(&speed, &figures);
+    partition_speed_of_board(&figures, &speed);
     double *us = calloc(plan.tiles->count, sizeof *us), sum_us = speed.frame_us;
     assert_non_null(us);
     partition_cost_tiles(&speed, &picture.pyramid, plan.tiles, 1, us);
