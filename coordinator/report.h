@@ -70,6 +70,7 @@ struct coordinator_frame_report {
     double throttled_ms; /* it waited so long for the power budget */
     /* Coordinator's clock: reading begun, handed out, last FRAME gone, finished. */
     uint64_t begin_us, dispatched_us, gone_us, finished_us;
+    double done_ms; /* first FRAME of the run sent .. this report; the owner of the core fills it */
     uint32_t worker_count;
     const struct coordinator_worker_report *workers; /* by rank */
     uint32_t tile_count;                             /* of the tile set */

@@ -6,7 +6,20 @@
 
 void partition_speed_defaults(struct partition_speed *speed)
 {
-    *speed = (struct partition_speed){.macs_per_us = 1, .bytes_per_us = INFINITY};
+    *speed = (struct partition_speed){
+        .macs_per_us = 1, .pixels_per_us = INFINITY, .bytes_per_us = INFINITY};
+}
+
+void partition_speed_of_board(const struct proto_board_speed *board, struct partition_speed *speed)
+{
+    *speed = (struct partition_speed){
+        .macs_per_us = board->macs_per_us,
+        .pixels_per_us = board->pixels_per_us,
+        .tile_us = board->tile_us,
+        .frame_us = board->frame_us,
+        .bytes_per_us = board->bytes_per_us,
+        .latency_us = board->latency_us,
+    };
 }
 
 static int compare_shapes(const void *pa, const void *pb)
@@ -29,8 +42,12 @@ static double tile_us(const struct partition_speed *speed, int32_t net,
             : NULL;
     if (shape)
         return shape->us;
-    return speed->macs_per_us > 0 ? speed->tile_us + (double)tile->macs / speed->macs_per_us
-                                  : INFINITY;
+    if (!(speed->macs_per_us > 0))
+        return INFINITY;
+    /* Zeroed is no rate: a caller without a figure leaves it out. */
+    const double pixels = (double)tile->input.w * (double)tile->input.h;
+    return speed->tile_us + (double)tile->macs / speed->macs_per_us +
+           (speed->pixels_per_us > 0 ? pixels / speed->pixels_per_us : 0);
 }
 
 void partition_cost_tiles(const struct partition_speed *speed,

@@ -57,6 +57,40 @@ static void measured_shapes_count_and_others_follow_from_their_macs(void **state
     partition_tiles_close(tiles);
 }
 
+static void a_board_takes_its_profiles_time(void **state)
+{
+    struct partition_model model;
+    struct partition_pyramid pyramid;
+    struct partition_tile_settings settings;
+    struct partition_tiles *tiles;
+    struct partition_speed speed;
+    struct proto_config_board *board;
+    struct proto_board_speed figures;
+    double pixels = 0, sum = 0;
+    (void)state;
+    paper_model_init(&model);
+    assert_int_equal(partition_pyramid_init(&pyramid, &model, (struct proto_size){640, 480}),
+                     PROTO_OK);
+    partition_tile_defaults(&settings);
+    assert_int_equal(partition_tiles_open(&pyramid, &model, &settings, &tiles), PROTO_OK);
+    assert_int_equal(proto_config_board_find("tx1", &board), PROTO_OK);
+    assert_int_equal(proto_config_board_speed(board, PROTO_BOARD_F16, NULL, &figures), PROTO_OK);
+    partition_speed_of_board(&figures, &speed);
+    double *us = calloc(tiles->count, sizeof *us);
+    assert_non_null(us);
+    partition_cost_tiles(&speed, &pyramid, tiles, 1, us);
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        pixels += (double)tiles->tile[i].input.w * tiles->tile[i].input.h;
+        sum += us[i];
+    }
+    const double expected =
+        proto_board_frame_us(&figures, tiles->count, pixels, (double)tiles->macs);
+    assert_true(fabs(speed.frame_us + sum - expected) < 1e-6 * expected);
+    free(us);
+    proto_config_board_free(board);
+    partition_tiles_close(tiles);
+}
+
 static void a_few_wild_frames_teach_nothing(void **state)
 {
     struct partition_cost_learner learner = {{0}, 0};
@@ -89,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_shapes_count_and_others_follow_from_their_macs),
+        cmocka_unit_test(a_board_takes_its_profiles_time),
         cmocka_unit_test(a_few_wild_frames_teach_nothing),
         cmocka_unit_test(a_lasting_change_is_learnt_within_the_memory),
     };
