@@ -147,12 +147,15 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     }
     coordinator_source_defaults(&source);
     source.frames_max = options->frames;
+    source.loop = options->loop;
     status = coordinator_source_open(options->input, &source, &detect->source);
     if (!status)
         status = sinks_open(detect);
     if (status)
         return status;
     shell.source = detect->source;
+    shell.duration_us = (uint64_t)(options->duration_s * 1e6);
+    shell.iterations = (uint64_t)options->iterations;
     shell.sink_count = detect->sink_count;
     for (int i = 0; i < detect->sink_count; i++)
         shell.sinks[i] = detect->sinks[i];
@@ -186,7 +189,7 @@ static int exit_code(const struct detect *detect, int status)
         coordinator_sink_report_totals(detect->report);
     if (status)
         return cli_exit_code(status);
-    if (totals.incomplete > 0)
+    if (totals.incomplete > totals.cut) /* those cut by --deadline are as was asked for */
         return CLI_FAILED;
     return totals.frames > 0 && totals.broken == totals.frames ? CLI_USAGE : CLI_DONE;
 }

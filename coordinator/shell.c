@@ -1,6 +1,7 @@
 /* The coordinator's event loop. */
 #include "coordinator/shell.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +38,8 @@ struct coordinator_shell {
     bool done, closing;
     bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
+    bool ending; /* no more frames are wanted */
+    uint64_t reported;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
 };
@@ -76,7 +79,7 @@ static void on_read(void *arg, int index)
     shell->cpu_ns += slot->bases_cpu_ns;
     if (slot->status != PROTO_END)
         coordinator_core_frame(shell->core, index, &frame, now_us());
-    if (slot->status == PROTO_END || shell->signals > 0)
+    if (slot->status == PROTO_END || shell->ending)
         coordinator_core_end(shell->core, now_us());
     turn(shell, cpu_ns);
 }
@@ -124,6 +127,14 @@ static void post_stop(struct coordinator_shell *shell, const struct coordinator_
     post(shell, action, &message);
 }
 
+/* The frames that were read are finished; one that is being read, too. */
+static void end_input(struct coordinator_shell *shell)
+{
+    shell->ending = true;
+    if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
+        coordinator_core_end(shell->core, now_us());
+}
+
 static void tell_sinks(struct coordinator_shell *shell, const struct coordinator_action *action,
                        double merge_ms)
 {
@@ -136,10 +147,16 @@ static void tell_sinks(struct coordinator_shell *shell, const struct coordinator
 
     report.merge_ms = merge_ms;
     shell->last_us = now_us();
+    shell->reported++;
+    report.done_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : NAN;
     for (int i = 0; i < shell->settings.sink_count && !status; i++)
         status = coordinator_sink_frame(shell->settings.sinks[i], &report, image);
     if (status) /* END: whoever reads has seen enough, which is no failure */
         give_up(shell, status == PROTO_END ? PROTO_OK : status);
+    const uint64_t limit_us = shell->settings.duration_us;
+    if (limit_us && !shell->ending && shell->reported >= shell->settings.iterations &&
+        shell->last_us - shell->first_us >= limit_us)
+        end_input(shell);
     shell->sink_cpu_ns += thread_cpu_ns() - before_ns;
 }
 
@@ -323,8 +340,8 @@ static void on_signal(uv_signal_t *handle, int number)
     (void)number;
     if (shell->signals++ > 0)
         give_up(shell, PROTO_CANCELED);
-    else if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
-        coordinator_core_end(shell->core, now_us());
+    else
+        end_input(shell);
     turn(shell, thread_cpu_ns());
 }
 
@@ -364,7 +381,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     shell->settings = *settings;
     shell->post.link = link;
     shell->settings.core.workers = link->size - 1;
-    shell->settings.core.slots = settings->core.depth;
+    shell->settings.core.slots = coordinator_core_in_flight_max(&shell->settings.core);
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
     if (!status)
         status = memory_open(shell);
@@ -373,8 +390,9 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     if (!status)
         status = handles_open(shell);
     if (!status)
-        status = coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
-                                         settings->core.depth, on_read, shell, &shell->reader);
+        status =
+            coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
+                                    shell->settings.core.slots, on_read, shell, &shell->reader);
     if (!status)
         status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
     if (status) {
@@ -402,6 +420,7 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
     run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;
+    coordinator_core_events(shell->core, &run->events);
     run->worker_count = (uint32_t)shell->settings.core.workers;
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)

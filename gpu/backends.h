@@ -7,6 +7,7 @@
 
 extern const struct gpu_backend gpu_ref_backend;
 extern const struct gpu_backend gpu_cpu_backend;
+extern const struct gpu_backend gpu_sim_backend;
 extern const struct gpu_backend gpu_cuda_backend;
 
 /* Those of this program, NULL at the end. */

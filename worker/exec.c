@@ -154,8 +154,6 @@ static int tile_init(struct worker_exec *exec, uint32_t id, const struct proto_p
     t->band = partition_pyramid_band(pyramid, exec->model, level, tile.cells.y, tile.cells.h);
     partition_pyramid_sampling(pyramid, exec->model, level, &tile.cells, &t->sampling);
     t->area = partition_tile_area(pyramid, &tile);
-    t->macs = partition_net_macs(&exec->model->nets[pyramid->levels[level].net], t->sampling.h,
-                                 t->sampling.w);
     t->survivor_cap = partition_merge_survivors_max(pyramid, &tile);
     return PROTO_OK;
 }
@@ -288,18 +286,6 @@ static int tile_run(struct worker_exec *exec, const struct proto_frame *frame, u
     return PROTO_OK;
 }
 
-/* Time that no single tile's calls took: a device that runs the frame as a whole takes it at the end. Each tile
- * gets its share by work. */
-static void share_time(struct worker_exec *exec, const struct proto_frame *frame, uint64_t us)
-{
-    double macs = 0;
-    for (uint32_t i = 0; i < frame->tile_count; i++)
-        macs += (double)exec->tiles[frame->tiles[i]].macs;
-    for (uint32_t i = 0; i < frame->tile_count && macs > 0; i++)
-        exec->result_us[i] +=
-            (uint32_t)((double)us * ((double)exec->tiles[frame->tiles[i]].macs / macs));
-}
-
 static int tiles_run(struct worker_exec *exec, const struct proto_frame *frame,
                      const uint8_t *pixels)
 {
@@ -313,10 +299,8 @@ static int tiles_run(struct worker_exec *exec, const struct proto_frame *frame,
         exec->result_tiles[i] = frame->tiles[i];
         exec->result_us[i] = (uint32_t)(now_us() - start);
     }
-    uint64_t start = now_us();
     int end = gpu_frame_end(exec->device);
-    if (status == PROTO_OK)
-        share_time(exec, frame, now_us() - start);
+    gpu_frame_times(exec->device, exec->result_us, frame->tile_count); /* where they are known */
     if (status == PROTO_OK && end != PROTO_OK)
         status = complain(exec, end, "frame %llu can't end: %s", (unsigned long long)frame->seq,
                           proto_status_text(end));

@@ -167,6 +167,7 @@ const struct gpu_backend gpu_cuda_backend = {
     .run = cuda_frame_run,
     .local_nms = cuda_frame_local_nms,
     .frame_end = cuda_frame_end,
+    .frame_times = cuda_frame_times,
     .input_set = cuda_single_input_set,
     .input_get = cuda_single_input_get,
     .scores_get = cuda_single_scores_get,

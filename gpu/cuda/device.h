@@ -75,7 +75,9 @@ struct cuda_frame {
     const uint8_t *pixels; /* borrowed */
     size_t bytes;
     uint32_t calls; /* noted; a tile takes three */
-    uint32_t cap;   /* tiles the arrays have room for */
+    uint32_t whole; /* tiles of the last frame that was run as a whole, and its time */
+    double whole_us;
+    uint32_t cap; /* tiles the arrays have room for */
     struct cuda_chain **chains;
     struct cuda_tile *tiles;
     struct cuda_answer *answers;
@@ -218,6 +220,7 @@ int cuda_frame_local_nms(struct gpu_chain *chain, const struct proto_tile_area *
                          float threshold, struct proto_survivor *out, uint32_t cap,
                          uint32_t *count);
 int cuda_frame_end(struct gpu_device *device);
+void cuda_frame_times(struct gpu_device *device, uint32_t *us, uint32_t count);
 void cuda_frame_close(struct cuda_device *device);
 
 /* single.c: one operator at a time on the first lane, finished when the call returns. */

@@ -125,14 +125,14 @@ static int algorithm_choose(struct cuda_dnn *dnn, struct cuda_dnn_conv *conv, si
             continue;
         conv->algorithm = perf[i].algo;
         /* As the ranking may have assumed another math type. */
-        (void)cudnnSetConvolutionMathType(conv->conv, perf[i].mathType);
-        error = cudnnGetConvolutionForwardWorkspaceSize(dnn->handle, conv->in, conv->weights,
-                                                        conv->conv, conv->out, conv->algorithm,
-                                                        &conv->workspace);
-        if (!error && conv->workspace <= workspace_max)
-            return PROTO_OK;
+        error = cudnnSetConvolutionMathType(conv->conv, perf[i].mathType);
+        if (!error)
+            error = cudnnGetConvolutionForwardWorkspaceSize(dnn->handle, conv->in, conv->weights,
+                                                            conv->conv, conv->out, conv->algorithm,
+                                                            &conv->workspace);
+        if (!cuda_dnn_is_unsupported(error) && (error || conv->workspace <= workspace_max))
+            return cuda_dnn_status(error, "cudnnGetConvolutionForwardWorkspaceSize");
     }
-    cuda_error_clear();
     return PROTO_UNSUPPORTED;
 }
 

@@ -1,6 +1,7 @@
 /* A frame: its calls are noted, and done as a whole at its end. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gpu/cuda/device.h"
 #include "gpu/cuda/status.h"
@@ -206,18 +207,43 @@ static int frame_run_whole(struct cuda_device *device, uint32_t count)
     return status;
 }
 
+static double now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 int cuda_frame_end(struct gpu_device *base)
 {
     struct cuda_device *device = (struct cuda_device *)base;
     struct cuda_frame *frame = &device->frame;
+    const double start_us = now_us();
     int status = PROTO_OK;
-    if (frame->calls % CALLS_OF_A_TILE)
+    frame->whole = 0;
+    if (frame->calls % CALLS_OF_A_TILE) {
         status = frame_make_single(device);
-    else if (frame->calls)
-        status = frame_run_whole(device, frame->calls / CALLS_OF_A_TILE);
+    } else if (frame->calls) {
+        frame->whole = frame->calls / CALLS_OF_A_TILE;
+        status = frame_run_whole(device, frame->whole);
+    }
+    frame->whole_us = now_us() - start_us;
     frame->open = false;
     frame->calls = 0;
     frame->pixels = NULL;
     frame->bytes = 0;
     return status;
+}
+
+/* Tiles run beside each other: each gets its share of the frame's time by its work. */
+void cuda_frame_times(struct gpu_device *base, uint32_t *us, uint32_t count)
+{
+    const struct cuda_frame *frame = &((struct cuda_device *)base)->frame;
+    double macs = 0;
+    for (uint32_t i = 0; i < frame->whole; i++)
+        macs += frame->chains[i]->macs;
+    for (uint32_t i = 0; i < count; i++)
+        us[i] = i < frame->whole && macs > 0
+                    ? (uint32_t)(frame->whole_us * (frame->chains[i]->macs / macs))
+                    : 0;
 }

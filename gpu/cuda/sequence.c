@@ -218,9 +218,9 @@ int cuda_sequence_get(struct cuda_device *device, struct cuda_chain *const *chai
     if (!*out)
         status = remember(device, chains, count, out);
     if (status == PROTO_OK)
-        status = lanes_ready(device, *out);
-    if (status == PROTO_OK)
         status = cuda_transfer_grow(device, count, (*out)->first[count], pixels);
+    if (status == PROTO_OK)
+        status = lanes_ready(device, *out);
     if (status != PROTO_OK) {
         sequence_close(*out);
         return status;

@@ -29,6 +29,9 @@ foreach(test ops exact device)
     target_link_libraries(test_${test}_emulated PRIVATE muster_emulated muster_test_nets
         PkgConfig::CMOCKA)
 endforeach()
+add_executable(test_cuda test_cuda.c ${CMAKE_SOURCE_DIR}/tests/worker/exec_support.c)
+target_link_libraries(test_cuda PRIVATE muster_emulated muster_test_nets PkgConfig::CMOCKA)
+muster_emulated_test(test_cuda test_cuda "")
 muster_emulated_test(test_device_emulated test_device_emulated "")
 foreach(precision f32 f16)
     muster_emulated_test(test_ops_emulated_${precision} test_ops_emulated ""

@@ -191,13 +191,24 @@ cudaError_t cudaDeviceSynchronize(void)
 
 /* ---- memory ---- */
 
-static void protect_all(bool gpu, bool pinned)
+/* What may be touched now. Changing it costs system calls, so it is left as it is where that will do. */
+static bool gpu_open = false, pinned_open = true;
+
+static void protect(const allocation &a, bool may)
+{
+    mprotect(a.map, a.map_bytes, may ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+static void open_memory(bool gpu, bool pinned)
 {
     for (auto &each : allocations) {
-        const allocation &a = each.second;
-        const bool may = a.is == ON_GPU ? gpu : a.is == PINNED ? pinned : true;
-        mprotect(a.map, a.map_bytes, may ? PROT_READ | PROT_WRITE : PROT_NONE);
+        if (each.second.is == ON_GPU && gpu != gpu_open)
+            protect(each.second, gpu);
+        if (each.second.is == PINNED && pinned != pinned_open)
+            protect(each.second, pinned);
     }
+    gpu_open = gpu;
+    pinned_open = pinned;
 }
 
 /* The end of the allocation lies at the end of a page, but for at most 15 bytes. */
@@ -323,17 +334,22 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 
 /* ---- streams and events ---- */
 
-static void do_now(const node &work)
+static void do_on_gpu(const node &work)
 {
-    protect_all(true, work.kind == EMULATED_COPY);
+    open_memory(true, work.kind == EMULATED_COPY);
     work.work();
-    protect_all(false, true);
+}
+
+static void back_to_host()
+{
+    open_memory(false, true);
 }
 
 cudaError_t emulated_submit(cudaStream_t stream, emulated_kind kind, std::function<void()> work)
 {
     if (!stream || !stream->captured) {
-        do_now({kind, std::move(work), {}});
+        do_on_gpu({kind, std::move(work), {}});
+        back_to_host();
         return cudaSuccess;
     }
     capture->nodes.push_back({kind, std::move(work), stream->after});
@@ -512,21 +528,27 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     if (error)
         return error;
     cuda_emulation.graph_launches++;
+    const size_t count = exec->nodes.size();
     std::mt19937_64 random(cuda_emulation.seed++);
-    std::vector<bool> done(exec->nodes.size());
-    for (size_t left = exec->nodes.size(); left > 0; left--) {
-        std::vector<size_t> ready;
-        for (size_t i = 0; i < exec->nodes.size(); i++) {
-            bool may = !done[i];
-            for (size_t before : exec->nodes[i].after)
-                may = may && done[before];
-            if (may)
-                ready.push_back(i);
-        }
-        const size_t chosen = ready[random() % ready.size()];
-        do_now(exec->nodes[chosen]);
-        done[chosen] = true;
+    std::vector<size_t> waits(count), ready;
+    std::vector<std::vector<size_t>> followers(count);
+    for (size_t i = 0; i < count; i++) {
+        waits[i] = exec->nodes[i].after.size();
+        for (size_t before : exec->nodes[i].after)
+            followers[before].push_back(i);
+        if (waits[i] == 0)
+            ready.push_back(i);
     }
+    while (!ready.empty()) {
+        std::swap(ready[random() % ready.size()], ready.back());
+        const size_t chosen = ready.back();
+        ready.pop_back();
+        do_on_gpu(exec->nodes[chosen]);
+        for (size_t next : followers[chosen])
+            if (--waits[next] == 0)
+                ready.push_back(next);
+    }
+    back_to_host();
     return cudaSuccess;
 }
 
