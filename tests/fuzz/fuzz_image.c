@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         fuzz_need(!fuzz_allocation_failed(), "a failed allocation went unnoticed");
         fuzz_need(image.size.w > 0 && image.size.h > 0, "a picture without pixels");
         const size_t bytes = (size_t)image.size.w * (size_t)image.size.h * 3;
-        unsigned sum = 0; /* touch the pixels; of a large picture enough to see that they are there */
+        unsigned sum =
+            0; /* touch the pixels; of a large picture enough to see that they are there */
         for (size_t i = 0; i < bytes; i += 1 + bytes / 4096)
             sum += image.data[i];
         fuzz_need(sum + image.data[bytes - 1] <= 255u * 4097u, "no sum");
