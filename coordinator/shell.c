@@ -17,6 +17,7 @@
 enum {
     ARENA_BYTES = 16 << 20, /* the largest RESULT decodes to less; pages are touched as needed */
     GOODBYE_MS = 10000,     /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_LOST_MS = 500,  /* one that was given up may be there all the same */
 };
 
 struct peer {
@@ -36,7 +37,8 @@ struct coordinator_shell {
     struct coordinator_post post;
     struct peer *peers;
     bool done, closing;
-    bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
+    bool goodbye_short; /* only workers that were given up are waited for */
+    bool idle_turn;     /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
     bool ending; /* no more frames are wanted */
     uint64_t reported;
@@ -214,13 +216,19 @@ static void on_goodbye_late(uv_timer_t *timer)
 static void leave(struct coordinator_shell *shell)
 {
     const bool local = !shell->settings.link->needs_polling;
-    bool wait = false;
-    for (int w = 0; w < shell->settings.core.workers; w++)
-        wait |= (shell->peers[w].joined || local) && !shell->peers[w].gone;
+    bool wait = false, there = false;
+    for (int w = 0; w < shell->settings.core.workers; w++) {
+        const bool waits = (shell->peers[w].joined || local) && !shell->peers[w].gone;
+        wait |= waits;
+        there |= waits && !coordinator_core_is_lost(shell->core, w);
+    }
     if (!wait && shell->post.sending == 0)
         close_handles(shell);
-    else if (!local && !uv_is_active((uv_handle_t *)&shell->goodbye))
-        uv_timer_start(&shell->goodbye, on_goodbye_late, GOODBYE_MS, 0);
+    else if (!local &&
+             (!uv_is_active((uv_handle_t *)&shell->goodbye) || (!there && !shell->goodbye_short))) {
+        shell->goodbye_short = !there;
+        uv_timer_start(&shell->goodbye, on_goodbye_late, there ? GOODBYE_MS : GOODBYE_LOST_MS, 0);
+    }
 }
 
 static void on_deadline(uv_timer_t *timer)

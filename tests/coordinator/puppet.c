@@ -109,10 +109,15 @@ void puppet_hello(struct puppet *p, int worker)
     const struct proto_hello hello = {
         .version = PROTO_WIRE_VERSION,
         .host = "board",
-        .device = worker == 0 ? "first" : "other",
+        .device = "sim",
         .kernels = "hash",
         .model_hash = p->model.hash,
     };
+    struct partition_speed speed;
+    partition_speed_defaults(&speed);
+    speed.macs_per_us = p->macs_per_us[worker];
+    if (speed.macs_per_us > 0.0)
+        coordinator_core_know(p->core, worker, &speed);
     coordinator_core_joined(p->core, worker, &hello, p->now_us);
     settle(p);
 }

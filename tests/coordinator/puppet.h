@@ -39,6 +39,7 @@ struct puppet {
     bool silent[PUPPET_WORKERS];                  /* does not beat */
     enum proto_worker_state says[PUPPET_WORKERS]; /* in its beats */
     uint64_t beats;
+    double macs_per_us[PUPPET_WORKERS];                   /* 0: not known beforehand */
     uint32_t plans[PUPPET_WORKERS], plan[PUPPET_WORKERS]; /* PLANs sent, the last one's number */
     int send_count, report_count;
     struct puppet_send sends[PUPPET_SENDS];

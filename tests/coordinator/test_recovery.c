@@ -620,13 +620,8 @@ static void known_speeds_share_out_the_very_first_frame(void **state)
 {
     (void)state;
     struct puppet *p = puppet_new(2);
-    struct coordinator_known_speed known[2] = {{.device = "first"}, {.device = "other"}};
-    for (int i = 0; i < 2; i++) {
-        partition_speed_defaults(&known[i].speed);
-        known[i].speed.macs_per_us = i == 0 ? 3000 : 1000;
-    }
-    p->settings.known = known;
-    p->settings.known_count = 2;
+    p->macs_per_us[0] = 3000;
+    p->macs_per_us[1] = 1000;
     p->settings.tiles.max_rows = 2;
     puppet_start(p);
     assert_true(puppet_sent(p, 0, 0)->tile_count > 2 * puppet_sent(p, 1, 0)->tile_count);
