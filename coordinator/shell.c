@@ -20,6 +20,7 @@ enum {
 
 struct peer {
     bool joined, gone; /* HELLO came; goodbye came, or the link broke */
+    bool left;         /* goodbye came */
 };
 
 struct coordinator_shell {
@@ -267,7 +268,8 @@ static void on_message(struct coordinator_shell *shell, int worker,
         break;
     case PROTO_MESSAGE_BEAT:
         shell->idle_turn = true;
-        shell->peers[worker].gone |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].gone |= shell->peers[worker].left;
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
@@ -406,6 +408,14 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)
         coordinator_core_worker(shell->core, w, &shell->run_workers[w]);
+}
+
+bool coordinator_shell_all_left(const struct coordinator_shell *shell)
+{
+    bool all = true;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        all &= shell->peers[w].left;
+    return all;
 }
 
 void coordinator_shell_close(struct coordinator_shell *shell)

@@ -33,6 +33,8 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
 int coordinator_shell_run(struct coordinator_shell *shell);
 /* Fills what the shell knows: times, workers, tiles, MACs, depth, status. Valid until close. */
 void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run);
+/* After run: every worker has said goodbye. */
+bool coordinator_shell_all_left(const struct coordinator_shell *shell);
 void coordinator_shell_close(
     struct coordinator_shell *shell); /* NULL is fine; borrowed things stay open */
 
