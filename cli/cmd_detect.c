@@ -124,7 +124,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
 {
     const struct proto_config_detect *config = &options->config;
     struct coordinator_source_settings source;
-    struct coordinator_shell_settings shell = {.link = link};
+    struct coordinator_shell_settings shell = {.link = link, .launcher = proto_launcher_output()};
 
     *detect = (struct detect){.options = options};
     int status = cli_model_find(config->model ? config->model : "paper", detect->model_dir);
@@ -382,7 +382,7 @@ static int run_launched(const struct detect_options *options, enum detect_parse 
         code = link->size == 1 ? run_alone(options) : run_rank0(options, link, &all_left);
     else if (link->size > 1)
         all_left = coordinator_dismiss(link);
-    if (speak && settings.guard && !all_left) {
+    if (speak && settings.guard && (!all_left || worker_guard_gone(settings.guard))) {
         fflush(NULL);
         proto_link_mpi_abandon(link);
         worker_guard_end_job(settings.guard, code);
@@ -397,6 +397,7 @@ int cli_detect(int argc, char **argv)
     int code = CLI_USAGE;
 
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
+    proto_launcher_close_inherited(argc, argv);
     const enum detect_parse parsed = parse(argc, argv, proto_launcher_rank() <= 0, &options);
     if (launched)
         code = run_launched(&options, parsed);

@@ -1,6 +1,7 @@
 /* Environment variables and PMI-1; tried with MPICH 4.0.2 (src/pm/hydra). */
 #include "proto/launcher.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,6 +60,43 @@ int proto_launcher_rank(void)
 int proto_launcher_hydra(void)
 {
     return getenv("MPI_LOCALNRANKS") ? environment_int("PMI_FD", -1) : -1;
+}
+
+static bool is_named(int fd, int argc, char **argv)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/dev/fd/%d", fd);
+    for (int i = 0; i < argc; i++)
+        if (strstr(argv[i], name))
+            return true;
+    return false;
+}
+
+void proto_launcher_close_inherited(int argc, char **argv)
+{
+    const int hydra = proto_launcher_hydra();
+    DIR *open_ones = hydra >= 0 ? opendir("/proc/self/fd") : NULL;
+    if (!open_ones)
+        return;
+    for (struct dirent *entry; (entry = readdir(open_ones));) {
+        const int fd = atoi(entry->d_name);
+        struct stat about;
+        if (fd <= STDERR_FILENO || fd == hydra || fd == dirfd(open_ones) || fstat(fd, &about) ||
+            !(S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)) || is_named(fd, argc, argv))
+            continue;
+        close(fd);
+    }
+    closedir(open_ones);
+}
+
+int proto_launcher_output(void)
+{
+    static const int outputs[] = {STDERR_FILENO, STDOUT_FILENO}; /* pipes, unless redirected */
+    struct stat about;
+    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+        if (getenv("MPI_LOCALNRANKS") && fstat(outputs[i], &about) == 0 && S_ISFIFO(about.st_mode))
+            return outputs[i];
+    return -1;
 }
 
 static double now_ms(void)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,12 +80,16 @@ static struct mpi_end *end_of(struct proto_link *link)
     return (struct mpi_end *)link; /* link is its first member */
 }
 
+/* MPICH's text is a stack of lines; what happened is in the last one. */
 static void log_mpi_error(const char *what, int peer, int code)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
     int len = 0;
     MPI_Error_string(code, text, &len);
-    proto_log_error("proto", "%s rank %d: %s", what, peer, text);
+    for (char *end = text + strlen(text); end > text && end[-1] == '\n'; end--)
+        end[-1] = '\0';
+    const char *last = strrchr(text, '\n');
+    proto_log_error("proto", "%s rank %d: %s", what, peer, last ? last + 1 : text);
 }
 
 /* ---- slots ---- */

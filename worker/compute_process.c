@@ -196,12 +196,12 @@ static uint64_t patience_us(const struct compute_process *process)
 static void process_tick(struct worker_compute *compute)
 {
     struct compute_process *process = process_of(compute);
+    pump(process); /* before judging: this process may have slept itself */
     const uint64_t now = now_us();
     if (now - process->alive_us >= ALIVE_US) {
         process->alive_us = now;
         worker_guard_alive(process->guard, process->ever_opened);
     }
-    pump(process); /* before judging: this process may have slept itself */
     if (process->socket < 0 || !process->hand.first || process->restarting ||
         now - process->since_us <= patience_us(process))
         return;

@@ -222,6 +222,11 @@ struct worker_shm *worker_guard_shm(const struct worker_guard *guard)
     return guard->shm;
 }
 
+bool worker_guard_gone(const struct worker_guard *guard)
+{
+    return getppid() != guard->parent;
+}
+
 void worker_guard_end_job(struct worker_guard *guard, int code)
 {
     if (!guard_say(guard->control, GUARD_END_JOB, code, -1))

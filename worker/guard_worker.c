@@ -197,10 +197,12 @@ static void words_take(struct guard_loop *loop)
 static void job_watch(struct guard_loop *loop, uint64_t now_ms, const struct pollfd *socket)
 {
     if (loop->job_socket >= 0 && socket->revents) {
-        close(loop->job_socket); /* rank 0 and its sentry have gone */
-        loop->job_socket = -1;
+        close(loop->job_socket);
         loop->job_tries = CONNECT_TRIES;
-        loop->farewell_ms = now_ms + FAREWELL_MS;
+        /* Rank 0's sentry has gone; rank 0 holds the other end too, as long as it lives. */
+        loop->job_socket = guard_job_connect(loop->job);
+        if (loop->job_socket < 0)
+            loop->farewell_ms = now_ms + FAREWELL_MS;
     }
     if (loop->farewell_ms && now_ms >= loop->farewell_ms)
         leave(loop, 0); /* and the rank with it */
