@@ -142,8 +142,6 @@ int32_t coordinator_core_in_flight_max(const struct coordinator_core_settings *s
 /* What the run's report says of recovery and planning. */
 void coordinator_core_events(const struct coordinator_core *core,
                              struct coordinator_run_events *out);
-/* Given up, and not heard of since. */
-bool coordinator_core_is_lost(const struct coordinator_core *core, int worker);
 /* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until
  * close. */
 void coordinator_core_worker(const struct coordinator_core *core, int worker,

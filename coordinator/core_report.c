@@ -142,11 +142,6 @@ void coordinator_core_worker(const struct coordinator_core *core, int w,
     };
 }
 
-bool coordinator_core_is_lost(const struct coordinator_core *core, int w)
-{
-    return core->workers[w].state == WORKER_LOST;
-}
-
 void coordinator_core_events(const struct coordinator_core *core,
                              struct coordinator_run_events *out)
 {
