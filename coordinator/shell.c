@@ -1,11 +1,13 @@
 /* The coordinator's event loop. */
 #include "coordinator/shell.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uv.h>
 
+#include "coordinator/orphan.h"
 #include "coordinator/post.h"
 #include "coordinator/reader.h"
 #include "proto/codec.h"
@@ -15,11 +17,17 @@
 
 enum {
     ARENA_BYTES = 16 << 20, /* the largest RESULT decodes to less; pages are touched as needed */
-    GOODBYE_MS = 10000,     /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_US = 10000000,  /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_LOOK_MS = 100,
+    GONE_US =
+        600000, /* when the launcher has gone, a worker not heard of for longer went with it */
+    SILENCE_US = 2000000, /* many beats: a worker not heard of for longer says no goodbye */
 };
 
 struct peer {
     bool joined, gone; /* HELLO came; goodbye came, or the link broke */
+    bool left;         /* goodbye came */
+    uint64_t heard_us;
 };
 
 struct coordinator_shell {
@@ -29,6 +37,8 @@ struct coordinator_shell {
     bool loop_open;
     struct proto_link_uv poller;
     uv_timer_t deadline, goodbye;
+    struct coordinator_orphan orphan;
+    uint64_t goodbye_us; /* since when goodbyes are waited for */
     uv_signal_t interrupt, terminate;
     struct proto_arena arena;
     struct coordinator_reader *reader;
@@ -37,6 +47,8 @@ struct coordinator_shell {
     bool done, closing;
     bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
+    bool ending; /* no more frames are wanted */
+    uint64_t reported;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
 };
@@ -76,7 +88,7 @@ static void on_read(void *arg, int index)
     shell->cpu_ns += slot->bases_cpu_ns;
     if (slot->status != PROTO_END)
         coordinator_core_frame(shell->core, index, &frame, now_us());
-    if (slot->status == PROTO_END || shell->signals > 0)
+    if (slot->status == PROTO_END || shell->ending)
         coordinator_core_end(shell->core, now_us());
     turn(shell, cpu_ns);
 }
@@ -124,6 +136,14 @@ static void post_stop(struct coordinator_shell *shell, const struct coordinator_
     post(shell, action, &message);
 }
 
+/* The frames that were read are finished; one that is being read, too. */
+static void end_input(struct coordinator_shell *shell)
+{
+    shell->ending = true;
+    if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
+        coordinator_core_end(shell->core, now_us());
+}
+
 static void tell_sinks(struct coordinator_shell *shell, const struct coordinator_action *action,
                        double merge_ms)
 {
@@ -136,10 +156,16 @@ static void tell_sinks(struct coordinator_shell *shell, const struct coordinator
 
     report.merge_ms = merge_ms;
     shell->last_us = now_us();
+    shell->reported++;
+    report.done_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : NAN;
     for (int i = 0; i < shell->settings.sink_count && !status; i++)
         status = coordinator_sink_frame(shell->settings.sinks[i], &report, image);
     if (status) /* END: whoever reads has seen enough, which is no failure */
         give_up(shell, status == PROTO_END ? PROTO_OK : status);
+    const uint64_t limit_us = shell->settings.duration_us;
+    if (limit_us && !shell->ending && shell->reported >= shell->settings.iterations &&
+        shell->last_us - shell->first_us >= limit_us)
+        end_input(shell);
     shell->sink_cpu_ns += thread_cpu_ns() - before_ns;
 }
 
@@ -179,31 +205,56 @@ static void close_handles(struct coordinator_shell *shell)
     proto_link_uv_stop(&shell->poller);
     uv_close((uv_handle_t *)&shell->deadline, NULL);
     uv_close((uv_handle_t *)&shell->goodbye, NULL);
+    coordinator_orphan_stop(&shell->orphan);
     uv_close((uv_handle_t *)&shell->interrupt, NULL);
     uv_close((uv_handle_t *)&shell->terminate, NULL);
 }
 
-static void on_goodbye_late(uv_timer_t *timer)
+static bool local(const struct coordinator_shell *shell)
 {
-    struct coordinator_shell *shell = timer->data;
-    for (int w = 0; w < shell->settings.core.workers; w++)
-        if (shell->peers[w].joined && !shell->peers[w].gone)
-            proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
-    close_handles(shell);
+    return !shell->settings.link->needs_polling;
 }
 
-/* After DONE: wait for the goodbyes of those who are there. In one process that is everybody, for
- * ever: their threads use this link. */
+/* A worker that beats until it is told to stop, and then has stopped or said so. In one process it
+ * is waited for in any case: its thread uses this link. */
+static bool goodbye_due(const struct coordinator_shell *shell, int w)
+{
+    const struct peer *peer = &shell->peers[w];
+    if (local(shell))
+        return !peer->gone;
+    return peer->joined && !peer->gone && now_us() - peer->heard_us < SILENCE_US;
+}
+
+static void leave(struct coordinator_shell *shell);
+
+static void on_goodbye(uv_timer_t *timer)
+{
+    struct coordinator_shell *shell = timer->data;
+    if (now_us() - shell->goodbye_us >= GOODBYE_US) {
+        for (int w = 0; w < shell->settings.core.workers; w++)
+            if (goodbye_due(shell, w))
+                proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
+        close_handles(shell);
+    } else {
+        leave(shell);
+    }
+}
+
+/* After DONE: wait for the goodbyes of those who are there. */
 static void leave(struct coordinator_shell *shell)
 {
-    const bool local = !shell->settings.link->needs_polling;
-    bool wait = false;
-    for (int w = 0; w < shell->settings.core.workers; w++)
-        wait |= (shell->peers[w].joined || local) && !shell->peers[w].gone;
-    if (!wait && shell->post.sending == 0)
+    bool wait = false, lost = false;
+    for (int w = 0; w < shell->settings.core.workers; w++) {
+        wait |= goodbye_due(shell, w);
+        lost |= !shell->peers[w].left;
+    }
+    /* What is on its way to a lost worker stays there. */
+    if (!wait && (lost || shell->post.sending == 0)) {
         close_handles(shell);
-    else if (!local && !uv_is_active((uv_handle_t *)&shell->goodbye))
-        uv_timer_start(&shell->goodbye, on_goodbye_late, GOODBYE_MS, 0);
+    } else if (!local(shell) && !uv_is_active((uv_handle_t *)&shell->goodbye)) {
+        shell->goodbye_us = now_us();
+        uv_timer_start(&shell->goodbye, on_goodbye, GOODBYE_LOOK_MS, GOODBYE_LOOK_MS);
+    }
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -267,7 +318,8 @@ static void on_message(struct coordinator_shell *shell, int worker,
         break;
     case PROTO_MESSAGE_BEAT:
         shell->idle_turn = true;
-        shell->peers[worker].gone |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].gone |= shell->peers[worker].left;
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
@@ -279,6 +331,7 @@ static void on_message(struct coordinator_shell *shell, int worker,
 static void on_received(struct coordinator_shell *shell, const struct proto_link_event *event)
 {
     struct proto_message message;
+    shell->peers[event->peer - 1].heard_us = now_us();
     proto_arena_reset(&shell->arena);
     int status = proto_codec_decode(event->data, event->len_bytes, &shell->arena, &message);
     if (status) /* the codec said what is wrong; whatever it was, its tiles must go to others */
@@ -317,14 +370,34 @@ static void on_event(void *arg, const struct proto_link_event *event)
     turn(shell, cpu_ns);
 }
 
+static void on_launcher_end(void *arg)
+{
+    struct coordinator_shell *shell = arg;
+    shell->signals += 2;
+    give_up(shell, PROTO_CANCELED);
+    turn(shell, thread_cpu_ns());
+}
+
+static bool gone_since(void *arg, uint64_t since_us)
+{
+    const struct coordinator_shell *shell = arg;
+    for (int w = 0; w < shell->settings.core.workers; w++) {
+        const struct peer *peer = &shell->peers[w];
+        if (peer->joined && peer->heard_us > since_us &&
+            (peer->gone || now_us() - peer->heard_us > GONE_US))
+            return true;
+    }
+    return false;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct coordinator_shell *shell = handle->data;
     (void)number;
     if (shell->signals++ > 0)
         give_up(shell, PROTO_CANCELED);
-    else if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
-        coordinator_core_end(shell->core, now_us());
+    else
+        end_input(shell);
     turn(shell, thread_cpu_ns());
 }
 
@@ -340,6 +413,9 @@ static int handles_open(struct coordinator_shell *shell)
     uv_signal_init(&shell->loop, &shell->interrupt);
     uv_signal_init(&shell->loop, &shell->terminate);
     shell->deadline.data = shell->goodbye.data = shell;
+    shell->orphan = (struct coordinator_orphan){
+        .on_end = on_launcher_end, .gone_since = gone_since, .arg = shell};
+    coordinator_orphan_start(&shell->orphan, &shell->loop, shell->settings.launcher);
     shell->interrupt.data = shell->terminate.data = shell;
     return PROTO_OK;
 }
@@ -364,7 +440,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     shell->settings = *settings;
     shell->post.link = link;
     shell->settings.core.workers = link->size - 1;
-    shell->settings.core.slots = settings->core.depth;
+    shell->settings.core.slots = coordinator_core_in_flight_max(&shell->settings.core);
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
     if (!status)
         status = memory_open(shell);
@@ -373,8 +449,9 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     if (!status)
         status = handles_open(shell);
     if (!status)
-        status = coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
-                                         settings->core.depth, on_read, shell, &shell->reader);
+        status =
+            coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
+                                    shell->settings.core.slots, on_read, shell, &shell->reader);
     if (!status)
         status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
     if (status) {
@@ -402,10 +479,19 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
     run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;
+    coordinator_core_events(shell->core, &run->events);
     run->worker_count = (uint32_t)shell->settings.core.workers;
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)
         coordinator_core_worker(shell->core, w, &shell->run_workers[w]);
+}
+
+bool coordinator_shell_all_left(const struct coordinator_shell *shell)
+{
+    bool all = true;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        all &= shell->peers[w].left;
+    return all;
 }
 
 void coordinator_shell_close(struct coordinator_shell *shell)
