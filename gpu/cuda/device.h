@@ -33,6 +33,7 @@ enum {
     CUDA_DYNAMIC = 8, /* buffers and algorithms are made again for every tile */
     CUDA_ROUNDTRIP = 16, /* each layer's output goes to the CPU and back */
     CUDA_OWN = 32,       /* own convolution kernels instead of cuDNN's */
+    CUDA_TIMED = 64,     /* frame_times are the GPU\'s own, by events, instead of the clock\'s */
 };
 extern const char *const cuda_options[];
 
@@ -107,6 +108,7 @@ struct cuda_device {
     int lane_count;
     struct cuda_lane lanes[CUDA_LANES_MAX];
     cudaEvent_t fork;
+    cudaEvent_t begun, ended; /* TIMED: around a frame's work */
     struct cuda_transfer transfer;
     struct cuda_frame frame;
     struct cuda_sequence sequences[CUDA_SEQUENCES];

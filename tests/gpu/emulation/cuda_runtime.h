@@ -110,12 +110,4 @@ cudaError_t emulated_launch_with(void (*kernel)(P...), dim3 grid, dim3 block, vo
                            [kernel, copies] { kernel(std::get<I>(copies)...); });
 }
 
-template <class... P>
-cudaError_t cudaLaunchKernel(void (*kernel)(P...), dim3 grid, dim3 block, void **arguments,
-                             size_t shared_bytes, cudaStream_t stream)
-{
-    return emulated_launch_with(kernel, grid, block, arguments, shared_bytes, stream,
-                                std::index_sequence_for<P...>());
-}
-
 #endif
