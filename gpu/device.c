@@ -261,8 +261,3 @@ bool gpu_frame_times(struct gpu_device *device, uint32_t *us, uint32_t count)
     device->backend->frame_times(device, us, count);
     return true;
 }
-
-int gpu_device_energy(struct gpu_device *device, double *joules)
-{
-    return device->backend->energy ? device->backend->energy(device, joules) : PROTO_UNSUPPORTED;
-}

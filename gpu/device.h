@@ -67,8 +67,6 @@ struct gpu_backend {
     int (*frame_end)(struct gpu_device *device);
     /* (optional) As gpu_frame_times; NULL: whoever calls gpu_run can measure the time himself. */
     void (*frame_times)(struct gpu_device *device, uint32_t *us, uint32_t count);
-    /* (optional) As gpu_device_energy. */
-    int (*energy)(struct gpu_device *device, double *joules);
     /* For tests: set the input (h x w x 3 floats, RGB interleaved), read scores (rows x cols). */
     int (*input_set)(struct gpu_chain *chain, const float *input);
     int (*input_get)(struct gpu_chain *chain, float *input);
@@ -124,8 +122,5 @@ int gpu_frame_end(struct gpu_device *device);
 /* After frame_end: microseconds of each gpu_run of that frame, in their order, with sampling and NMS.
  * False: this device computes within the calls, so the caller's clock tells (us untouched). */
 bool gpu_frame_times(struct gpu_device *device, uint32_t *us, uint32_t count);
-
-/* Joules the device has taken since it was opened; from any thread. PROTO_UNSUPPORTED: not known. */
-int gpu_device_energy(struct gpu_device *device, double *joules);
 
 #endif

@@ -53,8 +53,9 @@ static bool not_negative(double value)
     return value >= 0 && value <= PARTITION_US_MAX; /* false for NAN, too */
 }
 
-bool partition_plan_able(const struct partition_plan_worker *worker,
-                         const struct partition_plan_settings *settings, uint32_t count)
+/* Has usable figures, and can compute one of the tiles. */
+static bool is_able(const struct partition_plan_worker *worker,
+                    const struct partition_plan_settings *settings, uint32_t count)
 {
     if (!worker->tile_us || !not_negative(worker->frame_us) || !not_negative(worker->latency_us) ||
         !not_negative(worker->busy_us) || !(worker->bytes_per_us > 0))
@@ -69,21 +70,9 @@ bool partition_plan_able(const struct partition_plan_worker *worker,
     return any;
 }
 
-static int check(const struct partition_plan_settings *settings, const bool *able, uint32_t count)
+static int check_tiles(const struct partition_plan_settings *settings, const bool *able,
+                       uint32_t count)
 {
-    bool any = false;
-    for (int32_t w = 0; w < settings->worker_count; w++)
-        any |= able[w];
-    if (!any) {
-        proto_log_error(AREA, "no plan: none of the %d workers has a positive speed",
-                        settings->worker_count);
-        return PROTO_INVALID;
-    }
-    if (!(settings->port_bytes_per_us > 0)) {
-        proto_log_error(AREA, "no plan: a port of %g bytes/us; it must be positive",
-                        settings->port_bytes_per_us);
-        return PROTO_INVALID;
-    }
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t t = settings->ids ? settings->ids[i] : i;
         bool someone = false;
@@ -95,6 +84,31 @@ static int check(const struct partition_plan_settings *settings, const bool *abl
         }
     }
     return PROTO_OK;
+}
+
+int partition_plan_check(const struct partition_plan_settings *settings, uint32_t count, bool **out)
+{
+    const size_t workers = settings->worker_count > 0 ? (size_t)settings->worker_count : 0;
+    bool *able = calloc(workers + 1, sizeof *able);
+    bool any = false;
+    *out = able;
+    if (!able)
+        return PROTO_NO_MEMORY;
+    for (size_t w = 0; w < workers; w++) {
+        able[w] = is_able(&settings->workers[w], settings, count);
+        any |= able[w];
+    }
+    if (!any) {
+        proto_log_error(AREA, "no plan: none of the %d workers has a usable speed",
+                        settings->worker_count);
+        return PROTO_INVALID;
+    }
+    if (!(settings->port_bytes_per_us > 0)) {
+        proto_log_error(AREA, "no plan: a port of %g bytes/us; it must be positive",
+                        settings->port_bytes_per_us);
+        return PROTO_INVALID;
+    }
+    return check_tiles(settings, able, count);
 }
 
 /* A tile and the time it takes its worker. */
@@ -109,11 +123,6 @@ static int compare_jobs(const void *pa, const void *pb)
     if (a->us != b->us)
         return a->us > b->us ? -1 : 1;
     return (a->tile > b->tile) - (a->tile < b->tile);
-}
-
-double partition_plan_link_us(const struct partition_plan_worker *worker, uint64_t bytes)
-{
-    return (double)bytes / worker->bytes_per_us;
 }
 
 static void fill_share(struct partition_share *share, const struct partition_pyramid *pyramid,
@@ -165,16 +174,16 @@ static int fill_shares(struct partition_plan *plan, const struct partition_pyram
 }
 
 struct turn {
-    double compute_us;
+    double tail_us; /* from the port's last byte for the worker to its answer */
     int32_t worker;
 };
 
-/* The longest computing first, so that the port works while others compute; without tiles last. */
+/* The longest tail first: this order makes the last answer earliest (Jackson 1955). */
 static int compare_turns(const void *pa, const void *pb)
 {
     const struct turn *a = pa, *b = pb;
-    if (a->compute_us != b->compute_us)
-        return a->compute_us > b->compute_us ? -1 : 1;
+    if (a->tail_us != b->tail_us)
+        return a->tail_us > b->tail_us ? -1 : 1;
     return (a->worker > b->worker) - (a->worker < b->worker);
 }
 
@@ -183,22 +192,26 @@ static int fill_order(struct partition_plan *plan, const struct partition_plan_s
     struct turn *turns = calloc((size_t)plan->worker_count, sizeof *turns);
     if (!turns)
         return PROTO_NO_MEMORY;
-    for (int32_t w = 0; w < plan->worker_count; w++)
-        turns[w] = (struct turn){plan->shares[w].compute_us, w};
+    for (int32_t w = 0; w < plan->worker_count; w++) {
+        struct partition_share *share = &plan->shares[w];
+        const struct partition_plan_worker *worker = &settings->workers[w];
+        turns[w] = (struct turn){-1, w};
+        if (share->tile_count == 0)
+            continue;
+        const double bytes = (double)share->pixel_bytes;
+        const double port_us = bytes / settings->port_bytes_per_us;
+        share->receive_us = worker->latency_us + fmax(bytes / worker->bytes_per_us, port_us);
+        turns[w].tail_us = share->receive_us - port_us + share->compute_us;
+    }
     qsort(turns, (size_t)plan->worker_count, sizeof *turns, compare_turns);
     double port_us = 0;
     for (int32_t i = 0; i < plan->worker_count; i++) {
-        const int32_t w = turns[i].worker;
-        struct partition_share *share = &plan->shares[w];
-        plan->order[i] = w;
+        struct partition_share *share = &plan->shares[turns[i].worker];
+        plan->order[i] = turns[i].worker;
         if (share->tile_count == 0)
             continue;
-        const struct partition_plan_worker *worker = &settings->workers[w];
-        const double bytes = (double)share->pixel_bytes;
-        share->receive_us = worker->latency_us +
-                            fmax(bytes / worker->bytes_per_us, bytes / settings->port_bytes_per_us);
         share->finish_us = port_us + share->receive_us + share->compute_us;
-        port_us += bytes / settings->port_bytes_per_us;
+        port_us += (double)share->pixel_bytes / settings->port_bytes_per_us;
         plan->latency_us = fmax(plan->latency_us, share->finish_us);
     }
     plan->port_us = port_us;
@@ -273,18 +286,12 @@ int partition_plan_open(const struct partition_pyramid *pyramid,
                         const struct partition_plan_settings *settings, struct partition_plan **out)
 {
     const uint32_t count = settings->ids ? settings->id_count : tiles->count;
-    const size_t workers = settings->worker_count > 0 ? (size_t)settings->worker_count : 0;
-    bool *able = calloc(workers + 1, sizeof *able);
     int32_t *worker_of = calloc(count + 1, sizeof *worker_of);
     struct partition_plan *plan = NULL;
+    bool *able = NULL;
     double rotation_us = NAN;
     *out = NULL;
-    int status = able && worker_of ? PROTO_OK : PROTO_NO_MEMORY;
-    if (status != PROTO_OK)
-        goto fail;
-    for (size_t w = 0; w < workers; w++)
-        able[w] = partition_plan_able(&settings->workers[w], settings, count);
-    status = check(settings, able, count);
+    int status = worker_of ? partition_plan_check(settings, count, &able) : PROTO_NO_MEMORY;
     if (status != PROTO_OK)
         goto fail;
     plan = plan_new(settings->worker_count, count);
@@ -294,10 +301,8 @@ int partition_plan_open(const struct partition_pyramid *pyramid,
     }
     if (settings->split == PARTITION_SPLIT_FRAME)
         status = partition_plan_by_frame(pyramid, tiles, settings, able, worker_of, &rotation_us);
-    else if (settings->split == PARTITION_SPLIT_LEVEL)
-        status = partition_plan_by_level(tiles, settings, able, worker_of);
     else
-        status = partition_plan_by_tile(tiles, settings, able, worker_of);
+        status = partition_plan_by_search(pyramid, tiles, settings, able, worker_of);
     if (status == PROTO_OK)
         status = plan_fill(plan, pyramid, tiles, settings, able, worker_of, count);
     if (status != PROTO_OK)

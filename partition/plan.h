@@ -41,6 +41,9 @@ struct partition_plan_settings {
     uint64_t turn;       /* FRAME: number of the frame; whose turn it is follows from it */
     const uint32_t *ids; /* tiles to share out, e.g. those of a lost worker; NULL: all */
     uint32_t id_count;
+    /* Borrowed; a plan of the same tiles and as many workers to start from: much faster than from
+     * nothing, for when a worker has gone or costs have moved a little. NULL: none. */
+    const struct partition_plan *from;
 };
 void partition_plan_defaults(struct partition_plan_settings *settings);
 

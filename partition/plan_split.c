@@ -1,4 +1,4 @@
-/* The splits: tiles one by one, levels as a whole, whole frames in turn. */
+/* The splits: tiles or levels by search, whole frames in turn. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,103 +8,57 @@
 
 #define AREA "partition"
 
-/* Tiles that stay together. */
-struct group {
-    uint32_t first; /* lowest tile */
-    double us;      /* on the worker that is fastest at it */
-    int32_t worker;
-};
-
-static int compare_groups(const void *pa, const void *pb)
+/* Where the plan to start from has each item; false when there is none that fits. */
+static bool begin(const struct plan_problem *problem,
+                  const struct partition_plan_settings *settings, uint32_t tile_count, int32_t *of)
 {
-    const struct group *a = pa, *b = pb;
-    if (a->us != b->us)
-        return a->us > b->us ? -1 : 1;
-    return (a->first > b->first) - (a->first < b->first);
+    const struct partition_plan *from = settings->from;
+    uint32_t placed = 0;
+    if (!from || settings->ids || from->worker_count != settings->worker_count)
+        return false;
+    for (uint32_t i = 0; i < problem->items; i++)
+        of[i] = -1;
+    for (int32_t j = 0; j < problem->workers; j++) {
+        const struct partition_share *share = &from->shares[problem->worker[j]];
+        for (uint32_t t = 0; t < share->tile_count; t++) {
+            if (share->tiles[t] >= tile_count)
+                return false;
+            of[problem->item_of[share->tiles[t]]] = j;
+            placed++;
+        }
+    }
+    return placed > 0;
 }
 
-/* The longest group first, each to the worker that finishes it first. group_of: of each listed tile. */
-static int share_groups(const struct partition_plan_settings *settings, const bool *able,
-                        const uint32_t *group_of, uint32_t count, uint32_t group_count,
-                        int32_t *worker_of)
+int partition_plan_by_search(const struct partition_pyramid *pyramid,
+                             const struct partition_tiles *tiles,
+                             const struct partition_plan_settings *settings, const bool *able,
+                             int32_t *worker_of)
 {
-    const size_t workers = (size_t)settings->worker_count;
-    double *us = calloc((size_t)group_count * workers + 1, sizeof *us);
-    double *load = calloc(workers, sizeof *load);
-    struct group *groups = calloc(group_count + 1, sizeof *groups);
-    int status = us && load && groups ? PROTO_OK : PROTO_NO_MEMORY;
-    for (uint32_t g = 0; status == PROTO_OK && g < group_count; g++)
-        groups[g] = (struct group){g, INFINITY, -1};
-    for (size_t w = 0; status == PROTO_OK && w < workers; w++) {
-        const struct partition_plan_worker *worker = &settings->workers[w];
-        load[w] = able[w] ? worker->busy_us + worker->frame_us : INFINITY;
-        for (uint32_t i = 0; able[w] && i < count; i++)
-            us[group_of[i] * workers + w] += worker->tile_us[settings->ids ? settings->ids[i] : i];
-        for (uint32_t g = 0; able[w] && g < group_count; g++)
-            groups[g].us = fmin(groups[g].us, us[g * workers + w]);
-    }
-    if (status == PROTO_OK)
-        qsort(groups, group_count, sizeof *groups, compare_groups);
-    for (uint32_t g = 0; status == PROTO_OK && g < group_count; g++) {
-        double best = PARTITION_US_MAX;
-        for (size_t w = 0; w < workers; w++) {
-            const double end = load[w] + us[groups[g].first * workers + w];
-            if (able[w] && end < best) {
-                best = end;
-                groups[g].worker = (int32_t)w;
-            }
-        }
-        if (groups[g].worker < 0) {
+    const uint32_t count = settings->ids ? settings->id_count : tiles->count;
+    struct plan_problem *problem;
+    int status = plan_problem_open(pyramid, tiles, settings, able,
+                                   settings->split == PARTITION_SPLIT_LEVEL, &problem);
+    if (status != PROTO_OK)
+        return status;
+    struct plan_state *best = plan_state_new(problem);
+    int32_t *from = calloc((size_t)problem->items + 1, sizeof *from);
+    status = PROTO_NO_MEMORY;
+    if (best && from)
+        status =
+            plan_search(problem, begin(problem, settings, tiles->count, from) ? from : NULL, best);
+    free(from);
+    for (uint32_t i = 0; status == PROTO_OK && i < count; i++) {
+        const int32_t j = best->of[problem->item_of[i]];
+        if (j < 0) {
             proto_log_error(AREA, "no plan: no worker can compute all tiles of a level");
             status = PROTO_INVALID;
         } else {
-            load[groups[g].worker] = best;
+            worker_of[i] = problem->worker[j];
         }
     }
-    for (uint32_t g = 0; status == PROTO_OK && g < group_count; g++)
-        for (uint32_t i = 0; i < count; i++)
-            if (group_of[i] == groups[g].first)
-                worker_of[i] = groups[g].worker;
-    free(us);
-    free(load);
-    free(groups);
-    return status;
-}
-
-int partition_plan_by_tile(const struct partition_tiles *tiles,
-                           const struct partition_plan_settings *settings, const bool *able,
-                           int32_t *worker_of)
-{
-    const uint32_t count = settings->ids ? settings->id_count : tiles->count;
-    uint32_t *group_of = calloc(count + 1, sizeof *group_of);
-    int status = PROTO_NO_MEMORY;
-    for (uint32_t i = 0; group_of && i < count; i++)
-        group_of[i] = i;
-    if (group_of)
-        status = share_groups(settings, able, group_of, count, count, worker_of);
-    free(group_of);
-    return status;
-}
-
-int partition_plan_by_level(const struct partition_tiles *tiles,
-                            const struct partition_plan_settings *settings, const bool *able,
-                            int32_t *worker_of)
-{
-    const uint32_t count = settings->ids ? settings->id_count : tiles->count;
-    uint32_t *group_of = calloc(count + 1, sizeof *group_of);
-    uint32_t groups = 0, number[PROTO_LEVELS_MAX];
-    bool seen[PROTO_LEVELS_MAX] = {false};
-    int status = PROTO_NO_MEMORY;
-    for (uint32_t i = 0; group_of && i < count; i++) {
-        const int32_t level = tiles->tile[settings->ids ? settings->ids[i] : i].level;
-        if (!seen[level])
-            number[level] = groups++;
-        seen[level] = true;
-        group_of[i] = number[level];
-    }
-    if (group_of)
-        status = share_groups(settings, able, group_of, count, groups, worker_of);
-    free(group_of);
+    plan_state_free(best);
+    plan_problem_close(problem);
     return status;
 }
 

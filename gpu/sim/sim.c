@@ -1,13 +1,12 @@
-/* Device "sim:BOARD": takes the time, and charges the energy, that a board's profile gives
- * (configs/boards), so that a machine without such boards runs their experiments over real links and in
- * real time. Answers come from the device cpu in the same precision, computed in addition; with the option
+/* Device "sim:BOARD": takes the time that a board's profile gives (configs/boards), so that a machine
+ * without such boards runs their experiments over real links and in real time. The energy is charged by
+ * worker/power_model.c. Answers come from the device cpu in the same precision, computed in addition; with the option
  * "empty" there are none and nothing is computed, so a laptop can be sixteen boards.
  *
  * The calls of a frame only add up its modelled time; gpu_frame_end then sleeps until the frame's begin plus
  * this time, once, by the clock: rounding and late wake-ups of tiles do not add up, and nothing is busy.
  */
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -37,11 +36,6 @@ struct sim_device {
     double frame_us; /* modelled so far */
     uint32_t run_count;
     uint32_t *run_us; /* room for PROTO_TILES_MAX */
-    /* Energy: idle_w all the time, and busy_w - idle_w while a frame is computed. Read by other threads. */
-    pthread_mutex_t mutex;
-    uint64_t opened_ns;
-    double busy_s;                        /* of frames that are done */
-    uint64_t busy_from_ns, busy_until_ns; /* the frame in hand; equal: none */
 };
 struct sim_net {
     struct gpu_net base;
@@ -86,7 +80,6 @@ static void sim_close(struct gpu_device *base)
 {
     struct sim_device *device = device_of(base);
     gpu_device_close(device->inner);
-    pthread_mutex_destroy(&device->mutex);
     free(device->run_us);
     free(device);
 }
@@ -117,8 +110,6 @@ static int sim_open(const char *argument, enum gpu_precision precision,
     struct sim_device *device = calloc(1, sizeof *device);
     if (!device)
         return PROTO_NO_MEMORY;
-    pthread_mutex_init(&device->mutex, NULL);
-    device->opened_ns = now_ns();
     device->run_us = malloc(PROTO_TILES_MAX * sizeof *device->run_us);
     int status =
         device->run_us ? board_choose(device, argument, precision, settings) : PROTO_NO_MEMORY;
@@ -202,22 +193,12 @@ static int sim_chain_open(struct gpu_net *base, int h, int w, struct gpu_chain *
 
 /* ---- a frame ---- */
 
-/* The modelled end of the frame in hand is known as far as it was asked for. */
-static void busy_extend(struct sim_device *device)
-{
-    pthread_mutex_lock(&device->mutex);
-    device->busy_from_ns = device->begin_ns;
-    device->busy_until_ns = device->begin_ns + (uint64_t)(device->frame_us * 1e3);
-    pthread_mutex_unlock(&device->mutex);
-}
-
 static int sim_frame_begin(struct gpu_device *base, const uint8_t *pixels, size_t bytes)
 {
     struct sim_device *device = device_of(base);
     device->begin_ns = now_ns();
     device->frame_us = device->speed.frame_us;
     device->run_count = 0;
-    busy_extend(device);
     return device->inner ? gpu_frame_begin(device->inner, pixels, bytes) : PROTO_OK;
 }
 
@@ -237,7 +218,6 @@ static int sim_run(struct gpu_chain *base)
     if (device->run_count < PROTO_TILES_MAX)
         device->run_us[device->run_count++] =
             (uint32_t)((uint64_t)device->frame_us - (uint64_t)before_us);
-    busy_extend(device);
     return chain->inner ? gpu_run(chain->inner) : PROTO_OK;
 }
 
@@ -272,10 +252,6 @@ static int sim_frame_end(struct gpu_device *base)
         sleep_until(due_ns);
     else
         complain_slow(device, now - due_ns);
-    pthread_mutex_lock(&device->mutex);
-    device->busy_s += device->frame_us / 1e6;
-    device->busy_from_ns = device->busy_until_ns = 0;
-    pthread_mutex_unlock(&device->mutex);
     return status;
 }
 
@@ -284,21 +260,6 @@ static void sim_frame_times(struct gpu_device *base, uint32_t *us, uint32_t coun
     const struct sim_device *device = device_of(base);
     for (uint32_t i = 0; i < count; i++)
         us[i] = i < device->run_count ? device->run_us[i] : 0;
-}
-
-static int sim_energy(struct gpu_device *base, double *joules)
-{
-    struct sim_device *device = device_of(base);
-    pthread_mutex_lock(&device->mutex);
-    const uint64_t now = now_ns();
-    const uint64_t until = now < device->busy_until_ns ? now : device->busy_until_ns;
-    double busy_s = device->busy_s;
-    if (until > device->busy_from_ns)
-        busy_s += (double)(until - device->busy_from_ns) / 1e9;
-    pthread_mutex_unlock(&device->mutex);
-    *joules = device->speed.idle_w * (double)(now - device->opened_ns) / 1e9 +
-              (device->speed.busy_w - device->speed.idle_w) * busy_s;
-    return PROTO_OK;
 }
 
 /* ---- for tests ---- */
@@ -323,9 +284,8 @@ static int sim_scores_get(struct gpu_chain *chain, float *scores)
 
 const struct gpu_backend gpu_sim_backend = {
     .name = "sim",
-    .what =
-        "sim:BOARD[,empty][,mode=NAME]: time and energy of configs/boards/BOARD.yaml; answers from "
-        "cpu, or none (empty)",
+    .what = "sim:BOARD[,empty][,mode=NAME]: the time of configs/boards/BOARD.yaml; answers from "
+            "cpu, or none (empty)",
     .precisions = 1u << GPU_F32 | 1u << GPU_F16 | 1u << GPU_BF16,
     .usual = GPU_F16,
     .options = options,
@@ -342,7 +302,6 @@ const struct gpu_backend gpu_sim_backend = {
     .local_nms = sim_local_nms,
     .frame_end = sim_frame_end,
     .frame_times = sim_frame_times,
-    .energy = sim_energy,
     .input_set = sim_input_set,
     .input_get = sim_input_get,
     .scores_get = sim_scores_get,

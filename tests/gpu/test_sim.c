@@ -1,4 +1,4 @@
-/* gpu/sim: the modelled times and energy are those of the profile, and what is refused is named. That its
+/* gpu/sim: the modelled times are those of the profile, and what is refused is named. That its
  * answers are those of the cpu is checked by test_ops. */
 #include <math.h>
 #include <setjmp.h>
@@ -136,40 +136,6 @@ static void a_frame_takes_at_least_the_modelled_time_and_tiles_tell_their_parts(
     proto_config_board_free(board);
 }
 
-/* Between two looks energy rises by watts times seconds: idle_w without a frame, and busy_w - idle_w more for
- * the modelled time of a frame. The clock is read around each look: energy lies between. */
-static void energy_is_idle_all_the_time_and_busy_for_the_modelled_time(void **state)
-{
-    (void)state;
-    struct rig rig;
-    struct proto_config_board *board;
-    struct proto_board_speed speed;
-    double joules[3], before[3], after[3];
-    assert_int_equal(proto_config_board_find("tx1", &board), PROTO_OK);
-    assert_int_equal(proto_config_board_speed(board, PROTO_BOARD_F16, NULL, &speed), PROTO_OK);
-    rig_open(&rig, "sim:tx1,empty");
-    double busy_us = speed.frame_us;
-    for (int i = 0; i < RUNS; i++)
-        busy_us += tile_us(&rig, &speed, sides[i % SIDES]);
-    for (int i = 0; i < 3; i++) {
-        if (i == 1)
-            nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
-        if (i == 2)
-            frame_run(&rig);
-        before[i] = now_us();
-        assert_int_equal(gpu_device_energy(rig.device, &joules[i]), PROTO_OK);
-        after[i] = now_us();
-    }
-    for (int i = 1; i < 3; i++) {
-        const double extra = i == 2 ? (speed.busy_w - speed.idle_w) * busy_us : 0;
-        const double got = (joules[i] - joules[i - 1]) * 1e6;
-        assert_true(got >= speed.idle_w * (before[i] - after[i - 1]) + extra - 1);
-        assert_true(got <= speed.idle_w * (after[i] - before[i - 1]) + extra + 1);
-    }
-    rig_close(&rig);
-    proto_config_board_free(board);
-}
-
 static void a_cpu_slower_than_the_board_says_so_once(void **state)
 {
     (void)state;
@@ -249,7 +215,6 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(a_frame_takes_at_least_the_modelled_time_and_tiles_tell_their_parts),
-        CASE(energy_is_idle_all_the_time_and_busy_for_the_modelled_time),
         CASE(a_cpu_slower_than_the_board_says_so_once),
         CASE(an_empty_board_is_never_too_slow_and_has_no_scores),
         CASE(names_are_complete_and_in_one_order),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "partition/bound.h"
 #include "partition/plan.h"
 #include "proto/status.h"
 #include "tests/partition/support.h"
@@ -159,30 +160,64 @@ static void equal_workers_get_equal_work(void **state)
     partition_tiles_close(set.tiles);
 }
 
-static void no_worker_could_finish_the_last_tile_earlier(void **state)
+/* Moving any tile of the busiest worker to another would make that one busier still. */
+static void no_single_move_shortens_the_period(void **state)
 {
     struct random random = {.state = 8};
     struct set set;
     (void)state;
     open_set(&set);
     for (int round = 0; round < 100; round++) {
-        double speed[8];
+        double speed[8], bound;
+        struct crew crew;
         struct partition_plan *plan;
         const int32_t workers = random_in(&random, 2, 8);
         for (int32_t w = 0; w < workers; w++)
             speed[w] = random_in(&random, 1, 9) * 1000.0;
-        assert_int_equal(share_out(&set, NULL, 0, speed, NULL, workers, &plan), PROTO_OK);
+        hire(&crew, &set, speed, NULL, workers);
+        assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan),
+                         PROTO_OK);
+        assert_int_equal(partition_bound_period(&set.pyramid, set.tiles, &crew.settings, &bound),
+                         PROTO_OK);
+        assert_true(plan->period_us >= bound * (1 - 1e-9));
         for (int32_t w = 0; w < workers; w++) {
             const struct partition_share *share = &plan->shares[w];
-            if (share->tile_count == 0)
+            if (share->compute_us < plan->period_us * (1 - 1e-9))
                 continue;
-            const uint64_t last = set.tiles->tile[share->tiles[share->tile_count - 1]].macs;
-            for (int32_t v = 0; v < workers; v++)
-                assert_true(plan->shares[v].compute_us + (double)last / speed[v] >=
-                            share->compute_us * (1 - 1e-12));
+            for (uint32_t i = 0; i < share->tile_count; i++)
+                for (int32_t v = 0; v < workers; v++)
+                    assert_true(plan->shares[v].compute_us + crew.us[v][share->tiles[i]] >=
+                                plan->period_us * (1 - 1e-8));
         }
         partition_plan_close(plan);
     }
+    partition_tiles_close(set.tiles);
+}
+
+/* Started from a plan, with a worker gone: every tile is still there, and about as well shared out. */
+static void a_plan_can_start_from_another(void **state)
+{
+    const double before[5] = {100, 200, 100, 300, 100}, after[5] = {100, 0, 100, 300, 100};
+    struct set set;
+    struct crew crew;
+    struct partition_plan *plan, *next, *fresh;
+    (void)state;
+    open_set(&set);
+    hire(&crew, &set, before, NULL, 5);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan), PROTO_OK);
+    hire(&crew, &set, after, NULL, 5);
+    assert_true(partition_plan_period(plan, &crew.settings) == (double)INFINITY);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &fresh),
+                     PROTO_OK);
+    crew.settings.from = plan;
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &next), PROTO_OK);
+    check_shares(&set, next, after, NULL, set.tiles->count);
+    assert_true(next->period_us <= 1.01 * fresh->period_us);
+    assert_true(fabs(partition_plan_period(next, &crew.settings) - next->period_us) <=
+                1e-9 * next->period_us);
+    partition_plan_close(plan);
+    partition_plan_close(next);
+    partition_plan_close(fresh);
     partition_tiles_close(set.tiles);
 }
 
@@ -288,7 +323,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_is_computed_exactly_once_and_the_same_way_again),
         cmocka_unit_test(equal_workers_get_equal_work),
-        cmocka_unit_test(no_worker_could_finish_the_last_tile_earlier),
+        cmocka_unit_test(no_single_move_shortens_the_period),
+        cmocka_unit_test(a_plan_can_start_from_another),
         cmocka_unit_test(a_lost_workers_tiles_are_shared_among_the_others),
         cmocka_unit_test(levels_stay_together_when_asked),
         cmocka_unit_test(whole_frames_go_round_in_proportion_to_speed),
