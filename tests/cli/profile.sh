@@ -14,7 +14,7 @@ grep -q '^frame_size: 192x144' one.yaml || fail "frame size"
 grep -q "hash: [0-9a-f]\{64\}" one.yaml || fail "model hash"
 [ "$(grep -c '  - net:' one.yaml)" -gt 3 ] || fail "too few shapes"
 ! grep -q '^link:' one.yaml || fail "a link without a network"
-! grep -q 'time: 0.0us' one.yaml || fail "a shape that takes no time"
+! grep -q '^    time: 0.0us' one.yaml || fail "a shape that takes no time"
 [ "$(paste -d' ' <(grep ' - net' one.yaml) <(grep '^    w:' one.yaml) <(grep '^    h:' one.yaml) | sort | uniq -d | wc -l)" -eq 0 ] ||
     fail "a shape twice"
 
