@@ -14,12 +14,15 @@
 #include "gpu/device.h"
 #include "partition/camera.h"
 #include "proto/host.h"
+#include "proto/launcher.h"
 #include "proto/link_ping.h"
 #include "proto/log.h"
 #include "proto/status.h"
 #include "worker/measure.h"
 
-enum { BASES_RUNS = 11, TEXT_MAX = 4 << 20, SILENCE_S = 60, MEASURE_S = 900 };
+enum { BASES_RUNS = 11, TEXT_MAX = 4 << 20, MEASURE_S = 900 };
+#define SILENCE_US (UINT64_C(60) * 1000000)
+#define MEASURE_US (UINT64_C(1000000) * MEASURE_S)
 
 struct options {
     const char *model, *device, *camera, *out;
@@ -358,7 +361,7 @@ static int run_worker(const struct options *o, struct proto_link *link, int code
 {
     char *text = NULL;
     size_t size = 0;
-    int status = proto_link_pong(link, (uint64_t)MEASURE_S * 1000000);
+    int status = proto_link_pong(link, MEASURE_US);
     if (status != PROTO_OK)
         return status == PROTO_END ? CLI_USAGE : CLI_FAILED;
     status = code ? PROTO_INVALID : measure(o, &text, &size);
@@ -374,42 +377,60 @@ static int run_worker(const struct options *o, struct proto_link *link, int code
     memcpy(message, &answer, sizeof answer);
     if (size)
         memcpy(message + sizeof answer, text, size);
-    proto_link_put(link, 0, message, sizeof answer + size, (uint64_t)SILENCE_S * 1000000);
+    struct proto_link_event
+        event; /* what was sent may not have arrived: stay until rank 0 says so */
+    if (proto_link_put(link, 0, message, sizeof answer + size, SILENCE_US) == PROTO_OK &&
+        proto_link_get(link, 0, MEASURE_US, &event) == PROTO_OK)
+        proto_link_release(link, &event);
     free(message);
     free(text);
     return cli_exit_code(status);
 }
 
-/* What worker `w` measured, as a file. */
-static int collect(const struct options *o, struct proto_link *link, int w,
-                   const struct proto_profile_way *to, const struct proto_profile_way *from)
+/* What a worker measured, as a file. Returns its status. */
+static int take(const struct options *o, const struct proto_link *link,
+                const struct proto_link_event *event, const struct proto_profile_way ways[2])
 {
-    struct proto_link_event event;
+    const int w = event->peer;
     struct answer answer = {.status = PROTO_FORMAT};
     char path[CLI_PATH_MAX];
-    int status = proto_link_get(link, w, (uint64_t)MEASURE_S * 1000000, &event);
-    if (status != PROTO_OK) {
-        proto_log_error("cli", "worker %d (rank %d) sent no profile within %d s", w, w, MEASURE_S);
-        return status;
-    }
-    if (event.len_bytes >= sizeof answer)
-        memcpy(&answer, event.data, sizeof answer);
+    if (event->len_bytes >= sizeof answer)
+        memcpy(&answer, event->data, sizeof answer);
     if (memcmp(answer.mark, answer_mark, sizeof answer_mark) != 0 ||
-        answer.text_bytes != event.len_bytes - sizeof answer)
+        answer.text_bytes != event->len_bytes - sizeof answer)
         answer.status = PROTO_FORMAT;
-    if (answer.status == PROTO_OK) {
-        path_of(o->out, w, link->size - 1, path);
-        answer.status =
-            write_text(path, (const char *)event.data + sizeof answer, answer.text_bytes, to, from);
-        fprintf(stderr,
-                "%s: worker %d: to it %.0f us and %.1f MB/s, from it %.0f us and %.1f MB/s\n", path,
-                w, to->latency_us, to->bytes_per_us, from->latency_us, from->bytes_per_us);
-    } else {
+    if (answer.status != PROTO_OK) {
         proto_log_error("cli", "worker %d (rank %d) could not measure: %s", w, w,
                         proto_status_text(answer.status));
+        return answer.status;
     }
-    proto_link_release(link, &event);
-    return answer.status;
+    path_of(o->out, w, link->size - 1, path);
+    fprintf(stderr, "%s: worker %d: to it %.0f us and %.1f MB/s, from it %.0f us and %.1f MB/s\n",
+            path, w, ways[0].latency_us, ways[0].bytes_per_us, ways[1].latency_us,
+            ways[1].bytes_per_us);
+    return write_text(path, (const char *)event->data + sizeof answer, answer.text_bytes, &ways[0],
+                      &ways[1]);
+}
+
+/* All workers' profiles, in whichever order they come. */
+static int collect(const struct options *o, struct proto_link *link,
+                   const struct proto_profile_way *ways)
+{
+    int first = PROTO_OK;
+    for (int left = link->size - 1; left > 0; left--) {
+        struct proto_link_event event;
+        int status = proto_link_get(link, -1, MEASURE_US, &event);
+        if (status != PROTO_OK) {
+            proto_log_error("cli", "%d of %d workers sent no profile within %d s", left,
+                            link->size - 1, MEASURE_S);
+            return status;
+        }
+        status = take(o, link, &event, &ways[2 * event.peer - 2]);
+        first = first ? first : status;
+        proto_link_release(link, &event);
+        proto_link_send(link, event.peer, answer_mark, sizeof answer_mark, NULL);
+    }
+    return first;
 }
 
 static int run_rank0(const struct options *o, struct proto_link *link)
@@ -418,18 +439,15 @@ static int run_rank0(const struct options *o, struct proto_link *link)
     struct proto_profile_way *ways = calloc((size_t)workers * 2, sizeof *ways);
     int status = ways ? PROTO_OK : PROTO_NO_MEMORY;
     for (int w = 1; w <= workers && status == PROTO_OK; w++)
-        status = proto_link_ping(link, w, (uint64_t)SILENCE_S * 1000000, &ways[2 * w - 2],
-                                 &ways[2 * w - 1]);
+        status = proto_link_ping(link, w, SILENCE_US, &ways[2 * w - 2], &ways[2 * w - 1]);
     for (int w = 1; w <= workers && status == PROTO_OK; w++)
         status = proto_link_listen(link, w, 2, TEXT_MAX + sizeof(struct answer));
-    int first = status;
-    for (int w = 1; w <= workers && status == PROTO_OK; w++) {
-        const int one = collect(o, link, w, &ways[2 * w - 2], &ways[2 * w - 1]);
-        if (first == PROTO_OK)
-            first = one;
-    }
+    for (int w = 1; w <= workers; w++) /* only now may they compute: pings want the cores idle */
+        proto_link_ping_end(link, w, status != PROTO_OK);
+    if (status == PROTO_OK)
+        status = collect(o, link, ways);
     free(ways);
-    return cli_exit_code(first);
+    return cli_exit_code(status);
 }
 
 /* Rank 0 looks before anybody works. */
@@ -452,7 +470,7 @@ static int run(const struct options *o, struct proto_link *link, int code)
     if (!code)
         code = check(o, link->size);
     for (int w = 1; code && w < link->size; w++)
-        proto_link_ping_cancel(link, w);
+        proto_link_ping_end(link, w, true);
     return code ? code : run_rank0(o, link);
 }
 
@@ -468,9 +486,9 @@ int cli_profile(int argc, char **argv)
     bool help = false;
     partition_tile_defaults(&options.tiles);
     worker_measure_defaults(&options.measure);
-    const bool launched = proto_link_mpi_launched();
+    const bool launched = proto_launcher_present();
     if (launched) {
-        const int status = proto_link_mpi_open(&argc, &argv, &link);
+        const int status = proto_link_mpi_open(&link);
         if (status)
             proto_link_mpi_exit(NULL, cli_exit_code(status));
     }

@@ -44,11 +44,11 @@ static int wait_for(struct proto_link *link, enum proto_link_event_kind kind, in
     for (;;) {
         const uint64_t waited_us = (now_ns() - start) / 1000;
         if (proto_link_poll(link, event)) {
-            if (event->kind == kind && event->peer == peer)
+            if (event->kind == kind && (event->peer == peer || peer < 0))
                 return event->kind == PROTO_LINK_SENT ? event->status : PROTO_OK;
             if (event->kind == PROTO_LINK_RECEIVED)
                 proto_link_release(link, event);
-            if (event->kind == PROTO_LINK_BROKEN && event->peer == peer)
+            if (event->kind == PROTO_LINK_BROKEN && (event->peer == peer || peer < 0))
                 return PROTO_LOST;
         } else if (waited_us > silence_us) {
             return PROTO_LOST;
@@ -80,7 +80,7 @@ int proto_link_pong(struct proto_link *link, uint64_t silence_us)
 {
     unsigned char *answer = calloc(1, PROTO_PING_MAX);
     int status = answer ? proto_link_listen(link, 0, BUFFERS, PROTO_PING_MAX) : PROTO_NO_MEMORY;
-    for (bool more = true; status == PROTO_OK && more;) {
+    while (status == PROTO_OK) {
         struct proto_link_event event;
         struct ping ping = {.answer_bytes = 0};
         status = proto_link_get(link, 0, silence_us, &event);
@@ -91,15 +91,16 @@ int proto_link_pong(struct proto_link *link, uint64_t silence_us)
         if (is_ping)
             memcpy(&ping, event.data, sizeof ping);
         proto_link_release(link, &event);
-        if (is_ping && ping.answer_bytes == CANCELLED)
-            status = PROTO_END;
-        if (status != PROTO_OK || !is_ping || ping.answer_bytes > PROTO_PING_MAX ||
-            (ping.answer_bytes > 0 && ping.answer_bytes < sizeof ping))
+        if (!is_ping)
             continue;
-        more = ping.answer_bytes > 0;
-        memcpy(answer, &ping, sizeof ping);
-        status =
-            proto_link_put(link, 0, answer, more ? ping.answer_bytes : sizeof ping, silence_us);
+        if (ping.answer_bytes == 0)
+            break;
+        if (ping.answer_bytes == CANCELLED) {
+            status = PROTO_END;
+        } else if (ping.answer_bytes >= sizeof ping && ping.answer_bytes <= PROTO_PING_MAX) {
+            memcpy(answer, &ping, sizeof ping);
+            status = proto_link_put(link, 0, answer, ping.answer_bytes, silence_us);
+        }
     }
     free(answer);
     return status;
@@ -107,11 +108,12 @@ int proto_link_pong(struct proto_link *link, uint64_t silence_us)
 
 /* ---- rank 0 ---- */
 
-void proto_link_ping_cancel(struct proto_link *link, int worker)
+void proto_link_ping_end(struct proto_link *link, int worker, bool cancel)
 {
-    static struct ping ping = {.answer_bytes = CANCELLED}; /* untouched until it has left */
-    memcpy(ping.mark, mark, sizeof mark);
-    proto_link_put(link, worker, &ping, sizeof ping, SLOW_US);
+    /* Not changed any more once they are on their way. */
+    static const struct ping end = {"mu-ping", 0, 0}, cancelled = {"mu-ping", CANCELLED, 0};
+    if (proto_link_send(link, worker, cancel ? &cancelled : &end, sizeof end, NULL))
+        proto_log_error("proto", "worker %d (rank %d) can't be reached", worker, worker);
 }
 
 struct pinger {
@@ -201,7 +203,7 @@ int proto_link_ping(struct proto_link *link, int worker, uint64_t silence_us,
                     struct proto_profile_way *to, struct proto_profile_way *from)
 {
     struct pinger p = {link, worker, silence_us, 0, calloc(1, PROTO_PING_MAX)};
-    double out[SIZES] = {0}, in[SIZES] = {0}, last;
+    double out[SIZES] = {0}, in[SIZES] = {0};
     int status =
         p.data ? proto_link_listen(link, worker, BUFFERS, PROTO_PING_MAX) : PROTO_NO_MEMORY;
     for (int i = 0; i < SIZES && status == PROTO_OK; i++) {
@@ -209,8 +211,6 @@ int proto_link_ping(struct proto_link *link, int worker, uint64_t silence_us,
         if (status == PROTO_OK)
             status = typical(&p, sizes[0], sizes[i], &in[i]);
     }
-    if (status == PROTO_OK)
-        status = round_trip(&p, sizes[0], 0, &last);
     free(p.data);
     if (status != PROTO_OK) {
         proto_log_error("proto", "worker %d (rank %d) does not answer", worker, worker);
