@@ -44,6 +44,10 @@ static void worker_settings(const struct detect_options *options, const char *mo
     settings->gpu.threads = config->threads >= 0 ? config->threads : (alone ? 0 : 1);
     settings->gpu.softmax = options->softmax;
     settings->beat_us = (uint64_t)(config->beat_ms * 1e3);
+    if (options->power)
+        settings->power.spec = options->power;
+    if (options->power_root)
+        settings->power.root = options->power_root;
 }
 
 /* ---- coordinator ---- */

@@ -11,6 +11,7 @@
 #include "gpu/device.h"
 #include "proto/log.h"
 #include "proto/status.h"
+#include "worker/power.h"
 
 enum { TILE_CELLS_MAX = PROTO_FRAME_SIDE_MAX };
 
@@ -41,6 +42,8 @@ static const struct option_row {
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
+    {'p', "power", "SPEC", "where watts are read: see below (auto)"},
+    {'P', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
     {'L', "loop", NULL, "begin again at the input's end, until --frames or --duration"},
     {'U', "duration", "S", "read no more frames S seconds after the first one was sent out"},
@@ -68,6 +71,8 @@ static void help(void)
     }
     puts("\nDevices:");
     gpu_device_list(stdout);
+    puts("\nPower:");
+    worker_power_list(stdout);
     puts("\nExamples:\n"
          "  muster detect street.jpg --json -\n"
          "  mpirun -n 5 muster detect clip --out found --json found.jsonl --report run.json\n"
@@ -156,6 +161,12 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return *argument;
     case 'R':
         options->report = argument;
+        return *argument;
+    case 'p':
+        options->power = argument;
+        return worker_power_check(argument) == PROTO_OK;
+    case 'P':
+        options->power_root = argument;
         return *argument;
     case 'n':
         return read_count(argument, 1, INT64_MAX, &options->frames);

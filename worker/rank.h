@@ -8,13 +8,15 @@
 #include "gpu/device.h"
 #include "partition/model.h"
 #include "proto/link.h"
+#include "worker/power.h"
 
 struct worker_rank_settings {
     const char *device; /* "cpu" */
     struct gpu_settings gpu;
     const char *model_dir; /* opened by the worker itself, under mpirun on its own host */
     uint64_t beat_us;      /* 100 ms */
-    const char *unable;    /* NULL; or why this process can't work: all it does is to say so */
+    struct worker_power_settings power; /* worker_power_defaults(); device is filled in */
+    const char *unable; /* NULL; or why this process can't work: all it does is to say so */
 };
 void worker_rank_defaults(struct worker_rank_settings *settings);
 
