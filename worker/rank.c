@@ -23,7 +23,8 @@ struct rank {
     struct proto_link *link;
     uv_loop_t loop;
     struct proto_link_uv poller;
-    uv_async_t computed;
+    uv_async_t computed;    /* the thread's sign, */
+    uv_poll_t computed_far; /* or the process's */
     uv_timer_t beat, sampling;
     struct worker_power *power;
     struct worker_compute *compute;
@@ -41,7 +42,8 @@ struct rank {
 
 void worker_rank_defaults(struct worker_rank_settings *settings)
 {
-    *settings = (struct worker_rank_settings){.device = "cpu", .beat_us = 100000};
+    *settings =
+        (struct worker_rank_settings){.device = "cpu", .beat_us = 100000, .hang_us = 60000000};
     worker_power_defaults(&settings->power);
 }
 
@@ -50,10 +52,21 @@ static uint64_t now_us(void)
     return uv_hrtime() / 1000;
 }
 
-static void job_free(struct worker_job *job)
+static void *answer_new(const struct rank *rank, size_t size_bytes)
 {
+    const struct worker_compute *compute = rank->compute;
+    return compute->ops->memory ? compute->ops->memory(compute->memory_arg, size_bytes)
+                                : malloc(size_bytes);
+}
+
+static void job_free(const struct rank *rank, struct worker_job *job)
+{
+    const struct worker_compute *compute = rank->compute;
     proto_arena_close(&job->arena);
-    free(job->answer);
+    if (compute->ops->forget)
+        compute->ops->forget(compute->memory_arg, job->answer);
+    else
+        free(job->answer);
     free(job);
 }
 
@@ -71,9 +84,9 @@ static struct worker_job *job_take(struct rank *rank)
     if (!job)
         return NULL;
     job->answer_cap = PROTO_CODEC_CONTROL_MAX;
-    job->answer = malloc(job->answer_cap);
+    job->answer = answer_new(rank, job->answer_cap);
     if (!job->answer || proto_arena_open(&job->arena, ARENA_BYTES)) {
-        job_free(job);
+        job_free(rank, job);
         return NULL;
     }
     job->next_made = rank->jobs;
@@ -98,6 +111,8 @@ static void end_loop(struct rank *rank)
 {
     proto_link_uv_stop(&rank->poller);
     uv_close((uv_handle_t *)&rank->computed, NULL);
+    if (rank->compute && rank->compute->fd >= 0)
+        uv_close((uv_handle_t *)&rank->computed_far, NULL);
     uv_close((uv_handle_t *)&rank->beat, NULL);
     uv_close((uv_handle_t *)&rank->sampling, NULL);
 }
@@ -138,9 +153,14 @@ static void beat_send(struct rank *rank)
     pace(rank);
 }
 
+static void answers_take(struct rank *rank);
+
 static void on_beat(uv_timer_t *timer)
 {
-    beat_send(timer->data);
+    struct rank *rank = timer->data;
+    worker_compute_tick(rank->compute);
+    answers_take(rank);
+    beat_send(rank);
 }
 
 /* The coordinator has gone, or the link: nobody to work for. */
@@ -189,11 +209,13 @@ static void on_received(struct rank *rank, const struct proto_link_event *event)
         rank->queued++;
         worker_power_busy(rank->power, true, job->received_us);
         worker_compute_push(rank->compute, job);
+        answers_take(rank); /* there may be nobody to compute it */
         break;
-    case PROTO_MESSAGE_PLAN: /* decoded into the arena: the buffer is free */
-        proto_link_release(rank->link, event);
-        rank->state = PROTO_WORKER_STARTING;
+    case PROTO_MESSAGE_PLAN:
+        if (rank->state != PROTO_WORKER_FAILED)
+            rank->state = PROTO_WORKER_STARTING;
         worker_compute_push(rank->compute, job);
+        answers_take(rank);
         break;
     case PROTO_MESSAGE_STOP:
         proto_link_release(rank->link, event);
@@ -260,11 +282,12 @@ static void plan_done(struct rank *rank, const struct worker_job *job)
 
 static void job_done(struct rank *rank, struct worker_job *job)
 {
-    if (job->message.kind == PROTO_MESSAGE_FRAME) {
+    if (job->message.kind != PROTO_MESSAGE_HELLO)
         proto_link_release(rank->link, &job->received);
+    if (job->message.kind == PROTO_MESSAGE_FRAME) {
         rank->queued--;
         worker_power_busy(rank->power, rank->queued > 0, now_us());
-    } else if (job->message.kind == PROTO_MESSAGE_PLAN) {
+    } else if (job->message.kind == PROTO_MESSAGE_PLAN && job->answer_bytes) {
         plan_done(rank, job);
     }
     if (!job->answer_bytes ||
@@ -276,15 +299,39 @@ static void job_done(struct rank *rank, struct worker_job *job)
     rank->sending++;
 }
 
-static void on_computed(uv_async_t *async)
+/* The device process went, or came again: the coordinator hears of it before anything else. */
+static void state_follow(struct rank *rank)
 {
-    struct rank *rank = async->data;
+    const bool down = rank->compute->down;
+    if (down == (rank->state == PROTO_WORKER_FAILED))
+        return;
+    rank->state = down ? PROTO_WORKER_FAILED : PROTO_WORKER_STARTING;
+    beat_send(rank);
+}
+
+static void answers_take(struct rank *rank)
+{
     struct worker_job *job;
     if (rank->stopping)
         return;
-    while ((job = worker_compute_done(rank->compute)))
-        job_done(rank, job);
+    do {
+        job = worker_compute_done(rank->compute);
+        state_follow(rank);
+        if (job)
+            job_done(rank, job);
+    } while (job);
     pace(rank);
+}
+
+static void on_computed(uv_async_t *async)
+{
+    answers_take(async->data);
+}
+
+static void on_computed_far(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    answers_take(poll->data);
 }
 
 static void wake_loop(void *arg)
@@ -307,21 +354,37 @@ static int power_open(struct rank *rank)
     return worker_power_open(&settings, &rank->power);
 }
 
+static int compute_start(struct rank *rank)
+{
+    if (!rank->settings->guard || rank->settings->unable) /* it only says so */
+        return worker_compute_thread_open(rank->settings, wake_loop, rank, &rank->compute);
+    int status = worker_compute_process_open(rank->settings, &rank->compute);
+    if (status)
+        return status;
+    proto_link_set_memory(rank->link, rank->compute->ops->memory, rank->compute->ops->forget,
+                          rank->compute->memory_arg);
+    uv_poll_init(&rank->loop, &rank->computed_far, rank->compute->fd);
+    rank->computed_far.data = rank;
+    uv_poll_start(&rank->computed_far, UV_READABLE, on_computed_far);
+    return PROTO_OK;
+}
+
 static int rank_start(struct rank *rank)
 {
     const uint64_t beat_ms = (rank->settings->beat_us + 999) / 1000;
-    int status = proto_link_listen(rank->link, COORDINATOR, BUFFERS_FIRST, PROTO_CODEC_CONTROL_MAX);
-    if (status)
-        return status;
     if (uv_async_init(&rank->loop, &rank->computed, on_computed))
         return PROTO_NO_MEMORY;
     uv_timer_init(&rank->loop, &rank->beat);
     uv_timer_init(&rank->loop, &rank->sampling);
     rank->computed.data = rank->beat.data = rank->sampling.data = rank;
-    status = proto_link_uv_start(&rank->poller, &rank->loop, rank->link, on_event, rank);
+    int status = proto_link_uv_start(&rank->poller, &rank->loop, rank->link, on_event, rank);
     if (!status)
-        status = worker_compute_open(rank->settings, wake_loop, rank, &rank->compute);
+        status = compute_start(rank);
+    if (!status)
+        status = proto_link_listen(rank->link, COORDINATOR, BUFFERS_FIRST, PROTO_CODEC_CONTROL_MAX);
     if (status) {
+        if (rank->compute)
+            worker_compute_stop(rank->compute);
         end_loop(rank);
         return status;
     }
@@ -343,12 +406,12 @@ int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *
     }
     status = rank_start(&rank);
     uv_run(&rank.loop, UV_RUN_DEFAULT);
-    worker_compute_close(rank.compute);
     while (rank.jobs) {
         struct worker_job *job = rank.jobs;
         rank.jobs = job->next_made;
-        job_free(job);
+        job_free(&rank, job);
     }
+    worker_compute_close(rank.compute);
     if (uv_loop_close(&rank.loop))
         proto_log_error("worker", "a handle was left open");
     worker_power_close(rank.power);
