@@ -11,24 +11,51 @@ static struct coordinator_power_point point_of(const struct proto_beat *beat)
         .energy_uj = beat->energy_uj, .covered_us = beat->power_us, .samples = beat->power_samples};
 }
 
+static uint64_t mix(uint64_t a, uint64_t b, double part)
+{
+    return a + (uint64_t)((double)(b - a) * part);
+}
+
+/* The sums at begin_us, between `last` and the BEAT that came now. */
+static struct coordinator_power_point at_begin(const struct coordinator_power_account *account,
+                                               const struct coordinator_power_point *now,
+                                               uint64_t now_us)
+{
+    const struct coordinator_power_point *last = &account->last;
+    if (!account->rail[0] || now_us <= account->last_at_us)
+        return *now;
+    const double part =
+        (double)(account->begin_us - account->last_at_us) / (double)(now_us - account->last_at_us);
+    return (struct coordinator_power_point){
+        .energy_uj = mix(last->energy_uj, now->energy_uj, part),
+        .covered_us = mix(last->covered_us, now->covered_us, part),
+        .samples = mix(last->samples, now->samples, part),
+    };
+}
+
 void coordinator_power_beat(struct coordinator_power_account *account,
-                            const struct proto_beat *beat)
+                            const struct proto_beat *beat, uint64_t now_us)
 {
     const struct coordinator_power_point now = point_of(beat);
     if (!beat->power)
         return;
+    /* BEATs come in order, so sums that fall were begun anew: what was before is known no more. */
+    if (now.covered_us < account->last.covered_us || now.energy_uj < account->last.energy_uj)
+        account->first = account->last = (struct coordinator_power_point){0};
+    if (account->begin_us > 0)
+        account->first = at_begin(account, &now, now_us);
+    account->begin_us = 0;
     snprintf(account->rail, sizeof account->rail, "%s", beat->power);
     account->own = beat->power_own != 0;
     account->period_us = beat->power_period_us;
-    /* BEATs come in order, so sums that fall were begun anew: what was before is known no more. */
-    if (now.covered_us < account->last.covered_us || now.energy_uj < account->last.energy_uj)
-        account->first = (struct coordinator_power_point){0};
     account->last = now;
+    account->last_at_us = now_us;
 }
 
-void coordinator_power_begin(struct coordinator_power_account *account)
+void coordinator_power_begin(struct coordinator_power_account *account, uint64_t now_us)
 {
     account->first = account->last;
+    account->begin_us = now_us;
 }
 
 static void worker_describe(const struct coordinator_power_account *account, double wall_ms,

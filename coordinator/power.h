@@ -17,13 +17,16 @@ struct coordinator_power_account {
     struct coordinator_power_point {
         uint64_t energy_uj, covered_us, samples;
     } first, last; /* when the run began; now */
+    uint64_t last_at_us,
+        begin_us; /* of `last`; of a run whose `first` the next BEAT will tell, else 0 */
 };
 
-/* A BEAT came. */
+/* A BEAT came. now_us: the clock of both functions. */
 void coordinator_power_beat(struct coordinator_power_account *account,
-                            const struct proto_beat *beat);
-/* The run begins: what was drawn before does not count. */
-void coordinator_power_begin(struct coordinator_power_account *account);
+                            const struct proto_beat *beat, uint64_t now_us);
+/* The run begins: what was drawn before does not count. BEATs are a tenth of a second apart, so the sums at this
+ * moment are taken from the two around it, in proportion. */
+void coordinator_power_begin(struct coordinator_power_account *account, uint64_t now_us);
 
 /* Fill the workers' power and the run's. accounts: one per worker of run->workers; the rails point into them. wall_ms
  * and the workers' hosts and `absent` are known already. */

@@ -130,7 +130,7 @@ static void post_frame(struct coordinator_shell *shell, const struct coordinator
     if (shell->first_us == 0) {
         shell->first_us = now_us();
         for (int w = 0; w < shell->settings.core.workers; w++)
-            coordinator_power_begin(&shell->power[w]);
+            coordinator_power_begin(&shell->power[w], shell->first_us);
     }
     post(shell, action, &message);
 }
@@ -326,7 +326,7 @@ static void on_message(struct coordinator_shell *shell, int worker,
         shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
         shell->peers[worker].gone |= shell->peers[worker].left;
         if (!shell->done) /* a goodbye comes when the run is over */
-            coordinator_power_beat(&shell->power[worker], &message->beat);
+            coordinator_power_beat(&shell->power[worker], &message->beat, now_us());
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:

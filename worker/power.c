@@ -179,7 +179,7 @@ static bool between(const struct worker_power *power, double value, uint64_t us,
 void worker_power_sample(struct worker_power *power, uint64_t now_us)
 {
     double value, joules;
-    if (!power->sampler || (power->has_last && now_us <= power->last_us))
+    if (!power->sampler || (power->has_last && now_us < power->last_us + power->period_us / 2))
         return;
     if (!power->sampler->read(power->source, now_us, &value)) {
         power->has_last = false;

@@ -37,7 +37,8 @@ bool worker_power_own(const struct worker_power *power);
 /* Time between two samples; 0: none are needed. */
 uint64_t worker_power_period_us(const struct worker_power *power);
 
-/* Read once. now_us: any clock that does not run backwards, the same for both functions. */
+/* Read once, unless that was done within the last half period. now_us: any clock that does not run backwards,
+ * the same for both functions. */
 void worker_power_sample(struct worker_power *power, uint64_t now_us);
 /* The device has work, or none any more: what a modelled board's power hangs on. */
 void worker_power_busy(struct worker_power *power, bool busy, uint64_t now_us);

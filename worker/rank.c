@@ -141,6 +141,7 @@ static void beat_send(struct rank *rank)
         .kind = PROTO_MESSAGE_BEAT,
         .beat = {.count = rank->beats++, .state = rank->state, .queued = (uint32_t)rank->queued},
     };
+    worker_power_sample(rank->power, now_us());
     power_fill(rank->power, &message.beat);
     /* The last one may still be under way, to a coordinator that does not listen: one is enough. */
     if (rank->beat_sending ||

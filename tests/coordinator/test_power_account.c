@@ -15,6 +15,7 @@ struct rig {
     struct coordinator_power_account accounts[WORKERS];
     struct coordinator_run_worker workers[WORKERS];
     struct coordinator_run_power power;
+    uint64_t now_us;
 };
 
 static void beat(struct rig *rig, int w, const char *rail, bool own, double seconds, double joules)
@@ -25,18 +26,21 @@ static void beat(struct rig *rig, int w, const char *rail, bool own, double seco
                                        .power_us = (uint64_t)(seconds * 1e6),
                                        .power_samples = (uint64_t)(seconds * 20),
                                        .energy_uj = (uint64_t)(joules * 1e6)};
-    coordinator_power_beat(&rig->accounts[w], &message);
+    coordinator_power_beat(&rig->accounts[w], &message, rig->now_us);
 }
 
 static struct rig rig_new(void)
 {
-    return (struct rig){.workers = {{.host = "a"}, {.host = "a"}, {.host = "b"}}};
+    return (struct rig){.now_us = 1000000,
+                        .workers = {{.host = "a"}, {.host = "a"}, {.host = "b"}}};
 }
 
+/* In the moment of the last beats; the next ones come later. */
 static void begin(struct rig *rig)
 {
     for (int w = 0; w < WORKERS; w++)
-        coordinator_power_begin(&rig->accounts[w]);
+        coordinator_power_begin(&rig->accounts[w], rig->now_us);
+    rig->now_us += 100000;
 }
 
 static void describe(struct rig *rig, double wall_ms)
@@ -67,10 +71,28 @@ static void what_was_drawn_before_the_run_does_not_count(void **state)
     assert_int_equal(rig.workers[0].power.samples, 80);
 }
 
+static void the_run_begins_between_two_beats(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    beat(&rig, 0, "rapl package", false, 10, 100);
+    rig.now_us += 25000;
+    begin(&rig);
+    rig.now_us -= 25000;                             /* a tenth of a second after the first beat */
+    beat(&rig, 0, "rapl package", false, 10.1, 102); /* 0.5 J of 2 were before */
+    rig.now_us += 900000;
+    beat(&rig, 0, "rapl package", false, 11, 120);
+    describe(&rig, 975);
+    assert_true(near(rig.workers[0].power.watts, 19.5 / 0.975));
+    assert_true(near(rig.workers[0].power.coverage, 1));
+}
+
 static void a_hosts_rail_is_counted_once(void **state)
 {
     (void)state;
     struct rig rig = rig_new();
+    for (int w = 0; w < WORKERS; w++)
+        beat(&rig, w, "ina3221 VDD_IN", false, 0, 0);
     begin(&rig);
     for (int w = 0; w < WORKERS; w++)
         beat(&rig, w, "ina3221 VDD_IN", false, 2, 2 * 7);
@@ -86,6 +108,8 @@ static void without_data_from_one_worker_the_sum_is_not_known(void **state)
 {
     (void)state;
     struct rig rig = rig_new();
+    beat(&rig, 0, "rapl package", false, 0, 0);
+    beat(&rig, 2, "ina3221 VDD_IN", false, 0, 0);
     begin(&rig);
     beat(&rig, 0, "rapl package", false, 2, 20);
     beat(&rig, 2, "ina3221 VDD_IN", false, 0, 0); /* a rail, but nothing read so far */
@@ -131,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_drawn_before_the_run_does_not_count),
+        cmocka_unit_test(the_run_begins_between_two_beats),
         cmocka_unit_test(a_hosts_rail_is_counted_once),
         cmocka_unit_test(without_data_from_one_worker_the_sum_is_not_known),
         cmocka_unit_test(sums_that_begin_anew_count_from_there),
