@@ -36,8 +36,11 @@ static const struct option_row {
      "search only where persons can stand: on, off, or measure what that saves and loses (on with "
      "a "
      "camera)"},
-    {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
-    {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
+    {'P', "max-workers", "N",
+     "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
+    {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
+    {'r', "tile-rows", "N", "instead: most rows of cells of a tile; 0: no limit"},
+    {'c', "tile-cols", "N", "instead: most columns of cells of a tile; 0: no limit"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
@@ -149,6 +152,10 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'P':
+        return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
+    case 'H':
+        return read_number(argument, 0, 10, &config->halo_share);
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':
@@ -193,6 +200,9 @@ static void defaults(struct detect_options *options)
                    .depth = 2,
                    .tile_rows = -1, /* the tile set's own default */
                    .tile_cols = -1,
+                   .halo_share = -1,
+                   .tile_share = -1,
+                   .max_workers = -1,
                    .threshold = NAN,
                    .beat_ms = 100.0},
     };
