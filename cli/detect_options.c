@@ -46,7 +46,7 @@ static const struct option_row {
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
     {'p', "power", "SPEC", "where watts are read: see below (auto)"},
-    {'P', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
+    {'V', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
     {'L', "loop", NULL, "begin again at the input's end, until --frames or --duration"},
     {'U', "duration", "S", "read no more frames S seconds after the first one was sent out"},
@@ -172,7 +172,7 @@ static bool take(struct detect_options *options, int letter, const char *argumen
     case 'p':
         options->power = argument;
         return worker_power_check(argument) == PROTO_OK;
-    case 'P':
+    case 'V':
         options->power_root = argument;
         return *argument;
     case 'n':
