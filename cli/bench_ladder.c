@@ -1,5 +1,6 @@
 #include "cli/bench_ladder.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -245,8 +246,8 @@ static int tile_run(struct ladder *l, bool detect, uint32_t i)
         status = gpu_run(*chain);
     if (!status)
         status =
-            gpu_local_nms(*chain, &area, l->model->candidate_threshold, &l->survivors[l->first[i]],
-                          l->first[i + 1] - l->first[i], &l->counts[i]);
+            gpu_local_nms(*chain, &area, detect ? l->model->candidate_threshold : FLT_MAX,
+                          &l->survivors[l->first[i]], l->first[i + 1] - l->first[i], &l->counts[i]);
     return status;
 }
 
