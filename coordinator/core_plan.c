@@ -229,6 +229,16 @@ static void plan_check(struct coordinator_core *core)
     }
 }
 
+/* All tiles on one worker. */
+static double whole_us(const struct coordinator_core *core, int32_t w)
+{
+    const struct core_geometry *g = core->geometry;
+    double us = g->costs[w].frame_us;
+    for (uint32_t t = 0; t < g->tiles->count; t++)
+        us += g->costs[w].tile_us[t];
+    return us;
+}
+
 /* Replicas: the worker that will have finished first takes the whole frame. */
 static int32_t whole_worker(struct coordinator_core *core)
 {
@@ -240,9 +250,7 @@ static int32_t whole_worker(struct coordinator_core *core)
         const struct core_worker *worker = &core->workers[w];
         if (!core->able[w] || worker->hand_count >= core->settings.depth)
             continue;
-        double us = core_watch_busy_us(core, w) + core->geometry->costs[w].frame_us;
-        for (uint32_t t = 0; t < core->geometry->tiles->count; t++)
-            us += core->geometry->costs[w].tile_us[t];
+        double us = core_watch_busy_us(core, w) + whole_us(core, w);
         /* Before anything was measured: who has the fewest. */
         if (!core_cost_absolute(worker))
             us *= 1.0 + worker->hand_count;
@@ -266,7 +274,7 @@ static struct core_shares *whole_next(struct coordinator_core *core)
         g->whole[w] = core_plan_share(core, core->able, false, NULL, 0);
     }
     if (g->whole[w]) { /* the figures are those of the rotation */
-        g->whole[w]->own_us = g->whole[w]->plan->period_us;
+        g->whole[w]->own_us = whole_us(core, w);
         g->whole[w]->period_us = g->shares->period_us;
         g->whole[w]->bound = g->shares->bound;
     }
