@@ -11,6 +11,7 @@
 #include "gpu/device.h"
 #include "proto/log.h"
 #include "proto/status.h"
+#include "worker/power.h"
 
 enum { TILE_CELLS_MAX = PROTO_FRAME_SIDE_MAX };
 
@@ -35,22 +36,25 @@ static const struct option_row {
      "search only where persons can stand: on, off, or measure what that saves and loses (on with "
      "a "
      "camera)"},
-    {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
-    {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
     {'S', "split", "HOW",
      "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
-    {'P', "profile", "FILE,...", "speeds of the workers, measured by `muster profile`"},
-    {'p', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
-    {'b', "budget", "WATTS", "for all workers together: frames wait, or boards, to keep to it"},
+    {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
     {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
     {'v', "reserve", "WHAT",
      "on, or a device: this host computes too while no worker can; off (off)"},
     {'y', "silence", "MS",
      "a worker not heard of for MS is lost; 0: none ever is, nor is one late (500)"},
+    {'P', "max-workers", "N",
+     "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
+    {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
+    {'r', "tile-rows", "N", "instead: most rows of cells of a tile; 0: no limit"},
+    {'c', "tile-cols", "N", "instead: most columns of cells of a tile; 0: no limit"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
+    {'p', "power", "SPEC", "where watts are read: see below (auto)"},
+    {'V', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
     {'L', "loop", NULL, "begin again at the input's end, until --frames or --duration"},
     {'U', "duration", "S", "read no more frames S seconds after the first one was sent out"},
@@ -78,6 +82,8 @@ static void help(void)
     }
     puts("\nDevices:");
     gpu_device_list(stdout);
+    puts("\nPower:");
+    worker_power_list(stdout);
     puts("\nExamples:\n"
          "  muster detect street.jpg --json -\n"
          "  mpirun -n 5 muster detect clip --out found --json found.jsonl --report run.json\n"
@@ -136,14 +142,6 @@ static bool read_rate(const char *text, double *out)
     return true;
 }
 
-/* "40W", or "40". */
-static bool read_watts(const char *text, double *out)
-{
-    return (proto_config_quantity(text, "W", out) == PROTO_OK ||
-            read_number(text, 1e-3, 1e9, out)) &&
-           *out > 0;
-}
-
 /* Take one option. Returns false when its argument makes no sense. */
 static bool take(struct detect_options *options, int letter, const char *argument)
 {
@@ -173,6 +171,10 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'P':
+        return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
+    case 'H':
+        return read_number(argument, 0, 10, &config->halo_share);
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':
@@ -186,19 +188,20 @@ static bool take(struct detect_options *options, int letter, const char *argumen
     case 'R':
         options->report = argument;
         return *argument;
+    case 'p':
+        options->power = argument;
+        return worker_power_check(argument) == PROTO_OK;
+    case 'V':
+        options->power_root = argument;
+        return *argument;
     case 'n':
         return read_count(argument, 1, INT64_MAX, &options->frames);
     case 'S':
         options->split = argument;
         return strcmp(argument, "tile") == 0 || strcmp(argument, "level") == 0 ||
                strcmp(argument, "frame") == 0;
-    case 'P':
-        options->profiles = argument;
-        return *argument;
-    case 'p':
+    case 'l':
         return read_rate(argument, &options->port_bytes_per_us);
-    case 'b':
-        return read_watts(argument, &options->budget_w);
     case 'x':
         return read_number(argument, 1, 1e7, &options->deadline_ms);
     case 'v':
@@ -234,6 +237,9 @@ static void defaults(struct detect_options *options)
                    .depth = 2,
                    .tile_rows = -1, /* the tile set's own default */
                    .tile_cols = -1,
+                   .halo_share = -1,
+                   .tile_share = -1,
+                   .max_workers = -1,
                    .threshold = NAN,
                    .beat_ms = 100.0},
     };
