@@ -1,6 +1,9 @@
 /* Exit codes. */
 #include "cli/cli.h"
 
+#include <ctype.h>
+#include <stdlib.h>
+
 #include "proto/status.h"
 
 int cli_exit_code(int status)
@@ -17,4 +20,24 @@ int cli_exit_code(int status)
     default:
         return CLI_FAILED;
     }
+}
+
+static bool side(const char **text, int32_t *out)
+{
+    char *end;
+    if (!isdigit((unsigned char)**text))
+        return false;
+    const long value = strtol(*text, &end, 10);
+    *out = (int32_t)value;
+    *text = end;
+    return value >= 1 && value <= PROTO_FRAME_SIDE_MAX;
+}
+
+bool cli_parse_size(const char *text, struct proto_size *size)
+{
+    struct proto_size read;
+    if (!side(&text, &read.w) || *text++ != 'x' || !side(&text, &read.h) || *text)
+        return false;
+    *size = read;
+    return true;
 }

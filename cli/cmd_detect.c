@@ -147,12 +147,15 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     }
     coordinator_source_defaults(&source);
     source.frames_max = options->frames;
+    source.loop = options->loop;
     status = coordinator_source_open(options->input, &source, &detect->source);
     if (!status)
         status = sinks_open(detect);
     if (status)
         return status;
     shell.source = detect->source;
+    shell.duration_us = (uint64_t)(options->duration_s * 1e6);
+    shell.iterations = (uint64_t)options->iterations;
     shell.sink_count = detect->sink_count;
     for (int i = 0; i < detect->sink_count; i++)
         shell.sinks[i] = detect->sinks[i];

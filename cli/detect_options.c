@@ -42,6 +42,9 @@ static const struct option_row {
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
     {'n', "frames", "N", "stop after N frames"},
+    {'L', "loop", NULL, "begin again at the input's end, until --frames or --duration"},
+    {'U', "duration", "S", "read no more frames S seconds after the first one was sent out"},
+    {'I', "iterations", "N", "with --duration: N frames at least"},
     {'q', "quiet", NULL, "no live line, no summary"},
     {'h', "help", NULL, "this text"},
 };
@@ -156,6 +159,13 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return *argument;
     case 'n':
         return read_count(argument, 1, INT64_MAX, &options->frames);
+    case 'L':
+        options->loop = true;
+        return true;
+    case 'U':
+        return read_number(argument, 1e-3, 1e9, &options->duration_s);
+    case 'I':
+        return read_count(argument, 1, INT64_MAX, &options->iterations);
     case 'q':
         options->quiet = true;
         return true;
@@ -248,6 +258,10 @@ enum detect_parse detect_options_parse(int argc, char **argv, bool speak,
     options->input = argv[optind];
     if (!isnan(options->fppi) && !isnan(options->config.threshold)) {
         complain(speak, "--threshold and --fppi exclude each other", "", "");
+        return DETECT_BAD;
+    }
+    if (options->loop && options->frames == 0 && options->duration_s == 0) {
+        complain(speak, "--loop", " needs --frames N or --duration S", ": it would never end");
         return DETECT_BAD;
     }
     if (!options->ground_plane)

@@ -13,6 +13,9 @@ struct detect_options {
     double fppi;                       /* NAN: not given */
     int32_t workers;                   /* 0: as many as there are */
     int64_t frames;                    /* 0: all */
+    bool loop;                         /* the input again and again */
+    double duration_s;                 /* 0: until the input ends */
+    int64_t iterations;                /* with a duration: at least so many frames */
     const char *json, *out, *report;
     const char *camera;       /* NULL: none */
     const char *ground_plane; /* "on", "off", "measure" */

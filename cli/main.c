@@ -17,6 +17,7 @@ static const struct subcommand {
     {"model", "show a net or a model folder: layers, window, cost", cli_model, false},
     {"scene", "render a walk-through with its ground truth", cli_scene, false},
     {"eval", "compare detections with the truth", cli_eval, false},
+    {"camera", "find out a camera's height and pitch from the persons it sees", cli_camera, false},
 };
 
 static void usage(FILE *out)

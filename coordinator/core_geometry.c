@@ -28,31 +28,61 @@ void core_shares_drop(struct core_shares *shares)
 }
 
 /* All workers count as equally fast; measured speeds are for the report only. */
+int core_plan_open(const struct core_geometry *g, const bool *able, const double *busy_us,
+                   int32_t workers, const uint32_t *ids, uint32_t id_count,
+                   struct partition_plan **out)
+{
+    struct partition_plan_settings settings;
+    struct partition_plan_worker alike;
+    struct partition_speed speed;
+    struct partition_plan_worker *each = calloc((size_t)workers, sizeof *each);
+    double *tile_us = calloc((size_t)g->tiles->count + 1, sizeof *tile_us);
+    int status = PROTO_NO_MEMORY;
+
+    *out = NULL;
+    if (each && tile_us) {
+        partition_speed_defaults(&speed);
+        partition_plan_worker_init(&alike, &speed, &g->pyramid, g->tiles, 1.0, tile_us);
+        for (int32_t w = 0; w < workers; w++) {
+            each[w] = alike;
+            each[w].busy_us = busy_us ? busy_us[w] : 0.0;
+            if (!able[w])
+                each[w].tile_us = NULL;
+        }
+        partition_plan_defaults(&settings);
+        settings.workers = each;
+        settings.worker_count = workers;
+        settings.ids = ids;
+        settings.id_count = id_count;
+        status = partition_plan_open(&g->pyramid, g->tiles, &settings, out);
+    }
+    free(each);
+    free(tile_us);
+    return status;
+}
+
 void core_geometry_replan(struct coordinator_core *core)
 {
     struct core_geometry *g = core->geometry;
     const int32_t workers = core->settings.workers;
     struct partition_plan *plan = NULL;
-    double *speeds = calloc((size_t)workers, sizeof *speeds);
+    bool *able = calloc((size_t)workers, sizeof *able);
 
     core_shares_drop(g->shares);
     g->shares = NULL;
-    if (!speeds)
+    if (!able)
         return;
-    int able = 0;
+    bool any = false;
     for (int w = 0; w < workers; w++) {
         /* While a new PLAN is being answered the workers that were asked count too. */
-        if (core->workers[w].state == WORKER_READY ||
-            (core->assembling && core->workers[w].state == WORKER_PREPARING)) {
-            speeds[w] = 1.0;
-            able++;
-        }
+        able[w] = core->workers[w].state == WORKER_READY ||
+                  (core->assembling && core->workers[w].state == WORKER_PREPARING);
+        any |= able[w];
     }
-    if (able > 0 && g->tiles->count > 0 &&
-        partition_plan_open(&g->pyramid, g->tiles, NULL, 0, speeds, NULL, workers, &plan) ==
-            PROTO_OK)
+    if (any && g->tiles->count > 0 &&
+        core_plan_open(g, able, NULL, workers, NULL, 0, &plan) == PROTO_OK)
         g->shares = core_shares_new(plan);
-    free(speeds);
+    free(able);
 }
 
 /* No FRAME of this size can be larger than one with all tiles and all rows of all bases. */

@@ -154,22 +154,23 @@ static bool round_add(struct coordinator_core *core, struct core_slot *slot, con
     struct core_geometry *g = core->geometry;
     const int32_t workers = core->settings.workers;
     struct partition_plan *plan = NULL;
-    double *speeds = calloc((size_t)workers * 2, sizeof *speeds);
+    bool *fit = calloc((size_t)workers, sizeof *fit);
+    double *busy = calloc((size_t)workers, sizeof *busy);
     struct core_round *round = calloc(1, sizeof *round);
     struct core_assignment *of = calloc((size_t)workers, sizeof *of);
     bool able = false;
 
-    for (int w = 0; speeds && w < workers; w++) {
-        speeds[w] = core->workers[w].state == WORKER_READY && !slot->failed[w] ? 1.0 : 0.0;
-        able |= speeds[w] > 0.0;
+    for (int w = 0; fit && w < workers; w++) {
+        fit[w] = core->workers[w].state == WORKER_READY && !slot->failed[w];
+        able |= fit[w];
     }
-    if (able && round && of) {
-        busy_fill(core, speeds + workers);
-        if (partition_plan_open(&g->pyramid, g->tiles, ids, count, speeds, speeds + workers,
-                                workers, &plan) == PROTO_OK)
+    if (able && busy && round && of) {
+        busy_fill(core, busy);
+        if (core_plan_open(g, fit, busy, workers, ids, count, &plan) == PROTO_OK)
             round->shares = core_shares_new(plan);
     }
-    free(speeds);
+    free(fit);
+    free(busy);
     if (!round || !of || !round->shares) {
         free(round);
         free(of);

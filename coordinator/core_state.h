@@ -133,6 +133,11 @@ void core_geometry_close(struct coordinator_core *core);
 void core_geometry_replan(struct coordinator_core *core);
 void core_geometry_plan_message(const struct coordinator_core *core, int worker,
                                 struct proto_plan *plan);
+/* Share out the tiles `ids` (NULL: all) among the workers that are able. busy_us: one per worker, in
+ * MACs, or NULL. Returns as partition_plan_open. */
+int core_plan_open(const struct core_geometry *g, const bool *able, const double *busy_us,
+                   int32_t workers, const uint32_t *ids, uint32_t id_count,
+                   struct partition_plan **out);
 /* plan is taken, also on error (NULL is returned then). */
 struct core_shares *core_shares_new(struct partition_plan *plan);
 void core_shares_drop(struct core_shares *shares);

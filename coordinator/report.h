@@ -40,6 +40,7 @@ struct coordinator_frame_report {
     double compute_ms; /* of the worker that took longest */
     double merge_ms;
     double latency_ms; /* reading begun .. merged */
+    double done_ms; /* first FRAME of the run sent .. this report; the owner of the core fills it */
     uint32_t worker_count;
     const struct coordinator_worker_report *workers; /* by rank */
 };

@@ -1,6 +1,7 @@
 /* The coordinator's event loop. */
 #include "coordinator/shell.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +38,8 @@ struct coordinator_shell {
     bool done, closing;
     bool idle_turn; /* nothing to do with a frame: not counted in cpu_ns */
     int signals, status;
+    bool ending; /* no more frames are wanted */
+    uint64_t reported;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
 };
@@ -76,7 +79,7 @@ static void on_read(void *arg, int index)
     shell->cpu_ns += slot->bases_cpu_ns;
     if (slot->status != PROTO_END)
         coordinator_core_frame(shell->core, index, &frame, now_us());
-    if (slot->status == PROTO_END || shell->signals > 0)
+    if (slot->status == PROTO_END || shell->ending)
         coordinator_core_end(shell->core, now_us());
     turn(shell, cpu_ns);
 }
@@ -124,6 +127,14 @@ static void post_stop(struct coordinator_shell *shell, const struct coordinator_
     post(shell, action, &message);
 }
 
+/* The frames that were read are finished; one that is being read, too. */
+static void end_input(struct coordinator_shell *shell)
+{
+    shell->ending = true;
+    if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
+        coordinator_core_end(shell->core, now_us());
+}
+
 static void tell_sinks(struct coordinator_shell *shell, const struct coordinator_action *action,
                        double merge_ms)
 {
@@ -136,10 +147,16 @@ static void tell_sinks(struct coordinator_shell *shell, const struct coordinator
 
     report.merge_ms = merge_ms;
     shell->last_us = now_us();
+    shell->reported++;
+    report.done_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : NAN;
     for (int i = 0; i < shell->settings.sink_count && !status; i++)
         status = coordinator_sink_frame(shell->settings.sinks[i], &report, image);
     if (status) /* END: whoever reads has seen enough, which is no failure */
         give_up(shell, status == PROTO_END ? PROTO_OK : status);
+    const uint64_t limit_us = shell->settings.duration_us;
+    if (limit_us && !shell->ending && shell->reported >= shell->settings.iterations &&
+        shell->last_us - shell->first_us >= limit_us)
+        end_input(shell);
     shell->sink_cpu_ns += thread_cpu_ns() - before_ns;
 }
 
@@ -323,8 +340,8 @@ static void on_signal(uv_signal_t *handle, int number)
     (void)number;
     if (shell->signals++ > 0)
         give_up(shell, PROTO_CANCELED);
-    else if (!coordinator_reader_stop(shell->reader)) /* otherwise once that frame is read */
-        coordinator_core_end(shell->core, now_us());
+    else
+        end_input(shell);
     turn(shell, thread_cpu_ns());
 }
 

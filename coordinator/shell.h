@@ -19,6 +19,10 @@ struct coordinator_shell_settings {
     struct coordinator_core_settings core; /* workers and slots are set from the link and depth */
     struct proto_link *link;               /* borrowed; rank 0's end */
     struct coordinator_source *source;     /* borrowed */
+    /* No frame is read any more once so much time has passed since the first FRAME was sent and
+     * iterations frames have been reported; 0: until the input ends. */
+    uint64_t duration_us;
+    uint64_t iterations;
     int sink_count;
     struct coordinator_sink *sinks[COORDINATOR_SINKS_MAX]; /* borrowed; called in this order */
 };

@@ -56,7 +56,7 @@ static void write_timing(FILE *file, const struct coordinator_frame_report *repo
     } stages[] = {
         {"capture", report->capture_ms}, {"send", report->send_ms},
         {"compute", report->compute_ms}, {"merge", report->merge_ms},
-        {"latency", report->latency_ms},
+        {"latency", report->latency_ms}, {"done", report->done_ms},
     };
     fputs("\"timing\":{", file);
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {

@@ -32,6 +32,8 @@ struct coordinator_source {
     char *input;
     size_t prefix_bytes; /* of a frame's path that its source name leaves out */
     uint64_t frames_max;
+    bool loop;
+    uint64_t cycle; /* loop: pictures there are; 0 before the end was reached once */
     uint64_t seq;
     int64_t count; /* -1: not known */
     char **files;  /* directory: names in order; owned */
@@ -244,6 +246,7 @@ int coordinator_source_open(const char *input, const struct coordinator_source_s
     if (!source || !(source->input = strdup(input)))
         goto fail;
     source->count = -1;
+    source->loop = settings->loop;
     source->frames_max = settings->frames_max ? (uint64_t)settings->frames_max : UINT64_MAX;
     const struct source_kind *kind = kinds;
     while (!kind->takes(input))
@@ -252,7 +255,10 @@ int coordinator_source_open(const char *input, const struct coordinator_source_s
     status = kind->open(source, source->input);
     if (status != PROTO_OK)
         goto fail;
-    if (source->count >= 0 && (uint64_t)source->count > source->frames_max)
+    const bool limited = source->frames_max <= INT64_MAX;
+    if (source->loop)
+        source->count = limited ? (int64_t)source->frames_max : -1;
+    else if (source->count >= 0 && (uint64_t)source->count > source->frames_max)
         source->count = (int64_t)source->frames_max;
     proto_log_debug("coordinator", "%s: %s, %lld frames", input, kind->what,
                     (long long)source->count);
@@ -279,10 +285,24 @@ static double ms_between(const struct timespec *a, const struct timespec *b)
     return (double)(b->tv_sec - a->tv_sec) * 1e3 + (double)(b->tv_nsec - a->tv_nsec) * 1e-6;
 }
 
+/* Path of the next frame; false at the end. */
+static bool next_path(struct coordinator_source *source, char path[PATH_BYTES])
+{
+    if (source->seq >= source->frames_max)
+        return false;
+    const uint64_t index = source->cycle ? source->seq % source->cycle : source->seq;
+    if (source->kind->name(source, index, path))
+        return true;
+    if (!source->loop || index == 0)
+        return false;
+    source->cycle = index; /* index is the first that is not there */
+    return source->kind->name(source, 0, path);
+}
+
 int coordinator_source_next(struct coordinator_source *source, struct coordinator_frame *frame)
 {
     char path[PATH_BYTES];
-    if (source->seq >= source->frames_max || !source->kind->name(source, source->seq, path))
+    if (!next_path(source, path))
         return PROTO_END;
     struct timespec real, begin, end;
     clock_gettime(CLOCK_REALTIME, &real);
@@ -305,7 +325,8 @@ bool coordinator_source_reads_from(const struct coordinator_source *source, cons
 {
     char path[PATH_BYTES];
     struct stat a, b;
-    if (!source->kind->name(source, source->seq, path))
+    if (!source->kind->name(source, source->cycle ? source->seq % source->cycle : source->seq,
+                            path))
         return false;
     char *slash = strrchr(path, '/');
     if (slash)

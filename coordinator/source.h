@@ -15,6 +15,7 @@ struct coordinator_source;
 
 struct coordinator_source_settings {
     int64_t frames_max; /* stop after so many; 0: no limit */
+    bool loop;          /* false; true: after the last picture comes the first again, without end */
 };
 void coordinator_source_defaults(struct coordinator_source_settings *settings);
 

@@ -6,5 +6,6 @@
 
 extern const struct gpu_backend gpu_ref_backend;
 extern const struct gpu_backend gpu_cpu_backend;
+extern const struct gpu_backend gpu_sim_backend;
 
 #endif

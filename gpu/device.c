@@ -9,34 +9,33 @@
 #include "proto/log.h"
 #include "proto/status.h"
 
-enum { SPEC_MAX = 63, CHAIN_SIDE_MAX = 4 * PROTO_FRAME_SIDE_MAX };
+enum { CHAIN_SIDE_MAX = 4 * PROTO_FRAME_SIDE_MAX };
 
-static const struct gpu_backend *const backends[] = {&gpu_cpu_backend, &gpu_ref_backend};
+static const struct gpu_backend *const backends[] = {&gpu_cpu_backend, &gpu_ref_backend,
+                                                     &gpu_sim_backend};
 static const char *const precision_names[GPU_PRECISIONS] = {"f32", "f16", "bf16"};
 
-/* A spec cut into its parts; argument is "" when there is none, precision NULL. */
+/* A spec cut into its parts; argument is "" when there is none, words NULL. */
 struct spec {
-    char text[SPEC_MAX + 1];
-    const char *name, *argument, *precision;
+    char text[GPU_SPEC_MAX + 1];
+    const char *name, *argument;
+    char *words; /* precision and options, with commas */
 };
 
 static int spec_read(const char *text, struct spec *spec)
 {
     size_t length = strlen(text);
-    if (length == 0 || length > SPEC_MAX) {
+    if (length == 0 || length > GPU_SPEC_MAX) {
         proto_log_error("gpu", "device '%.63s': a name of 1 to %d characters is expected", text,
-                        SPEC_MAX);
+                        GPU_SPEC_MAX);
         return PROTO_INVALID;
     }
     memcpy(spec->text, text, length + 1);
     spec->name = spec->text;
     spec->argument = "";
-    spec->precision = NULL;
-    char *comma = strchr(spec->text, ',');
-    if (comma) {
-        *comma = '\0';
-        spec->precision = comma + 1;
-    }
+    spec->words = strchr(spec->text, ',');
+    if (spec->words)
+        *spec->words++ = '\0';
     char *colon = strchr(spec->text, ':');
     if (colon) {
         *colon = '\0';
@@ -59,25 +58,86 @@ static const struct gpu_backend *backend_find(const char *name)
     return NULL;
 }
 
-static int precision_find(const struct gpu_backend *backend, const char *name,
-                          enum gpu_precision *out)
+/* True if the word is a precision; *status tells whether this device has it. */
+static bool precision_find(const struct gpu_backend *backend, const char *word,
+                           enum gpu_precision *out, int *status)
 {
-    if (!name) {
-        *out = backend->usual;
-        return PROTO_OK;
-    }
     for (int p = 0; p < GPU_PRECISIONS; p++) {
-        if (strcmp(precision_names[p], name) != 0)
+        if (strcmp(precision_names[p], word) != 0)
             continue;
         if (!(backend->precisions & 1u << p)) {
-            proto_log_error("gpu", "device '%s' has no precision %s", backend->name, name);
-            return PROTO_UNSUPPORTED;
+            proto_log_error("gpu", "device '%s' has no precision %s", backend->name, word);
+            *status = PROTO_UNSUPPORTED;
         }
         *out = (enum gpu_precision)p;
-        return PROTO_OK;
+        return true;
     }
-    proto_log_error("gpu", "no precision '%s'; there are f32, f16, bf16", name);
+    return false;
+}
+
+static bool option_find(const struct gpu_backend *backend, const char *word,
+                        struct gpu_settings *settings)
+{
+    for (unsigned i = 0; backend->options && backend->options[i]; i++) {
+        const char *option = backend->options[i];
+        const size_t length = strlen(option);
+        const bool valued = option[length - 1] == '=';
+        assert(i < GPU_OPTIONS_MAX);
+        if (valued ? strncmp(word, option, length) != 0 : strcmp(word, option) != 0)
+            continue;
+        settings->options |= 1u << i;
+        settings->option_values[i] = valued ? word + length : NULL;
+        return true;
+    }
+    return false;
+}
+
+static int complain_word(const struct gpu_backend *backend, const char *word)
+{
+    char list[128] = "";
+    for (unsigned i = 0; backend->options && backend->options[i]; i++) {
+        const char *option = backend->options[i];
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, ", %s%s", option,
+                 option[strlen(option) - 1] == '=' ? "..." : "");
+    }
+    proto_log_error("gpu", "device '%s' has no precision%s '%s'; there are f32, f16, bf16%s",
+                    backend->name, list[0] ? " or option" : "", word, list);
     return PROTO_INVALID;
+}
+
+/* Precision and options; words is cut up. */
+static int words_read(const struct gpu_backend *backend, char *words, enum gpu_precision *precision,
+                      struct gpu_settings *settings)
+{
+    int status = PROTO_OK;
+    *precision = backend->usual;
+    while (words && status == PROTO_OK) {
+        char *next = strchr(words, ',');
+        if (next)
+            *next++ = '\0';
+        if (!precision_find(backend, words, precision, &status) &&
+            !option_find(backend, words, settings))
+            status = complain_word(backend, words);
+        words = next;
+    }
+    return status;
+}
+
+/* The spec in full, as kept in device->name. */
+static void name_write(const struct spec *spec, const struct gpu_settings *settings,
+                       struct gpu_device *device)
+{
+    const struct gpu_backend *backend = device->backend;
+    snprintf(device->name, sizeof device->name, "%s%s%.40s,%s", backend->name,
+             spec->argument[0] ? ":" : "", spec->argument, precision_names[device->precision]);
+    for (unsigned i = 0; backend->options && backend->options[i]; i++) {
+        const size_t used = strlen(device->name);
+        const char *value = settings->option_values[i];
+        if (settings->options & 1u << i)
+            snprintf(device->name + used, sizeof device->name - used, ",%s%s", backend->options[i],
+                     value ? value : "");
+    }
 }
 
 int gpu_device_open(const char *spec_text, const struct gpu_settings *settings,
@@ -91,19 +151,19 @@ int gpu_device_open(const char *spec_text, const struct gpu_settings *settings,
     const struct gpu_backend *backend = backend_find(spec.name);
     if (!backend)
         return PROTO_NOT_FOUND;
+    struct gpu_settings with = settings ? *settings : (struct gpu_settings){0};
+    with.options = 0;
     enum gpu_precision precision;
-    status = precision_find(backend, spec.precision, &precision);
+    status = words_read(backend, spec.words, &precision, &with);
     if (status != PROTO_OK)
         return status;
-    const struct gpu_settings none = {0};
     const char *argument = spec.argument[0] ? spec.argument : NULL;
-    status = backend->open(argument, precision, settings ? settings : &none, out);
+    status = backend->open(argument, precision, &with, out);
     if (status != PROTO_OK)
         return status;
     (*out)->backend = backend;
     (*out)->precision = precision;
-    snprintf((*out)->name, sizeof(*out)->name, "%s%s%.40s,%s", backend->name, argument ? ":" : "",
-             spec.argument, precision_names[precision]);
+    name_write(&spec, &with, *out);
     return PROTO_OK;
 }
 
@@ -192,4 +252,12 @@ int gpu_local_nms(struct gpu_chain *chain, const struct proto_tile_area *area, f
 int gpu_frame_end(struct gpu_device *device)
 {
     return device->backend->frame_end(device);
+}
+
+bool gpu_frame_times(struct gpu_device *device, uint32_t *us, uint32_t count)
+{
+    if (!device->backend->frame_times)
+        return false;
+    device->backend->frame_times(device, us, count);
+    return true;
 }

@@ -21,6 +21,7 @@
 #include "proto/types.h"
 
 enum gpu_precision { GPU_F32, GPU_F16, GPU_BF16, GPU_PRECISIONS };
+enum { GPU_OPTIONS_MAX = 8, GPU_SPEC_MAX = 255 };
 
 struct gpu_device;
 struct gpu_net;
@@ -31,6 +32,11 @@ struct gpu_settings {
     /* Scores are softmax probabilities, rounded to the device's precision, instead of linear
      * differences. They tie near 1 (the paper's reason for linear scores): for comparison only. */
     bool softmax;
+    /* What else the spec says, "empty" in "sim:tx1,empty,f16": bit i is the i-th of the backend's
+     * `options`; option_values[i] is the text behind its '=' (borrowed for the call of open). Filled in
+     * by gpu_device_open. */
+    unsigned options;
+    const char *option_values[GPU_OPTIONS_MAX];
 };
 
 /* One device implementation: a const table, one exported symbol each (gpu_ref_backend, ...). */
@@ -39,7 +45,10 @@ struct gpu_backend {
     const char *what;         /* for --help */
     unsigned precisions;      /* bit p set: enum gpu_precision p is implemented */
     enum gpu_precision usual; /* taken when the spec names none */
-    /* argument: the text between ':' and ',' of the spec ("0" in "cuda:0,f16"), or NULL.
+    /* (optional) Words of a spec beside the precision; one that ends in '=' takes a value. NULL ends
+     * them. */
+    const char *const *options;
+    /* argument: the text between ':' and the first ',' of the spec ("0" in "cuda:0,f16"), or NULL.
      * precision: one of `precisions`; the machine may still refuse it (PROTO_UNSUPPORTED). */
     int (*open)(const char *argument, enum gpu_precision precision,
                 const struct gpu_settings *settings, struct gpu_device **out);
@@ -56,6 +65,8 @@ struct gpu_backend {
     int (*local_nms)(struct gpu_chain *chain, const struct proto_tile_area *area, float threshold,
                      struct proto_survivor *out, uint32_t cap, uint32_t *count);
     int (*frame_end)(struct gpu_device *device);
+    /* (optional) As gpu_frame_times; NULL: whoever calls gpu_run can measure the time himself. */
+    void (*frame_times)(struct gpu_device *device, uint32_t *us, uint32_t count);
     /* For tests: set the input (h x w x 3 floats, RGB interleaved), read scores (rows x cols). */
     int (*input_set)(struct gpu_chain *chain, const float *input);
     int (*input_get)(struct gpu_chain *chain, float *input);
@@ -66,7 +77,7 @@ struct gpu_backend {
 struct gpu_device {
     const struct gpu_backend *backend;
     enum gpu_precision precision;
-    char name[64]; /* "cpu,f32": the spec in full */
+    char name[96]; /* "cpu,f32": the spec in full */
 };
 struct gpu_net {
     struct gpu_device *device;
@@ -77,7 +88,8 @@ struct gpu_chain {
     int rows, cols; /* cells */
 };
 
-/* spec: NAME[:ARGUMENT][,PRECISION], e.g. "cpu", "cpu,bf16", "ref", "cuda:0,f16".
+/* spec: NAME[:ARGUMENT][,PRECISION][,OPTION]..., the last two in any order: "cpu", "cpu,bf16", "ref",
+ * "cuda:0,f16", "sim:tx2,empty,mode=MAXQ".
  * Returns PROTO_OK; PROTO_NOT_FOUND (no such device, or not compiled in: logged with the list);
  * PROTO_UNSUPPORTED (precision the machine can't do); PROTO_DEVICE. A fallback is never silent. */
 int gpu_device_open(const char *spec, const struct gpu_settings *settings, struct gpu_device **out);
@@ -107,5 +119,8 @@ int gpu_run(struct gpu_chain *chain);
 int gpu_local_nms(struct gpu_chain *chain, const struct proto_tile_area *area, float threshold,
                   struct proto_survivor *out, uint32_t cap, uint32_t *count);
 int gpu_frame_end(struct gpu_device *device);
+/* After frame_end: microseconds of each gpu_run of that frame, in their order, with sampling and NMS.
+ * False: this device computes within the calls, so the caller's clock tells (us untouched). */
+bool gpu_frame_times(struct gpu_device *device, uint32_t *us, uint32_t count);
 
 #endif

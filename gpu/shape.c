@@ -73,6 +73,19 @@ struct proto_size gpu_shape_cells(const struct proto_layer *layers, int count, s
     return in;
 }
 
+uint64_t gpu_shape_macs(const struct proto_layer *layers, int count, struct proto_size in)
+{
+    uint64_t macs = 0;
+    for (int i = 0; i < count; i++) {
+        const struct proto_layer *l = &layers[i];
+        in = gpu_shape_layer(l, in);
+        if (l->kind == PROTO_LAYER_CONV)
+            macs += (uint64_t)in.h * (uint64_t)in.w * (uint64_t)l->cout * (uint64_t)l->cin *
+                    (uint64_t)l->kh * (uint64_t)l->kw;
+    }
+    return in.h > 0 && in.w > 0 ? macs : 0;
+}
+
 struct proto_size gpu_shape_window(const struct proto_layer *layers, int count)
 {
     struct proto_size size = {1, 1};

@@ -17,6 +17,9 @@ struct proto_size gpu_shape_cells(const struct proto_layer *layers, int count,
 /* The smallest input that gives one cell. */
 struct proto_size gpu_shape_window(const struct proto_layer *layers, int count);
 
+/* Multiply-accumulates of all convolutions for an input of h x w; 0 when no window fits. */
+uint64_t gpu_shape_macs(const struct proto_layer *layers, int count, struct proto_size in);
+
 /* Floats among a layer's weights; 0 for a pool. */
 size_t gpu_shape_weights(const struct proto_layer *layer);
 

@@ -356,3 +356,25 @@ double partition_camera_distance(const struct partition_camera *camera, double x
         return NAN;
     return p.height * along / down;
 }
+
+double partition_camera_column(const struct partition_camera *camera, double x, double y)
+{
+    struct spot seen;
+    undistort(camera, spot_of(camera, x, y), &seen);
+    return seen.u;
+}
+
+bool partition_camera_person(const struct partition_camera *camera, double distance, double body,
+                             double step, double column, double *top, double *bottom)
+{
+    const struct pose pose = pose_of(camera->config.height_m, camera->pitch, camera->roll);
+    const double nearer = 1 - fmin(step / distance, 1.0 / 3);
+    struct spot head, foot;
+    double x, y;
+    stand_at(&pose, distance, body / 2, column, &x, &y);
+    if (!see(&pose, x, y, body, &head) || !see(&pose, x * nearer, y * nearer, 0, &foot))
+        return false;
+    *top = camera->cy + camera->fy * distort(camera, head).v;
+    *bottom = camera->cy + camera->fy * distort(camera, foot).v;
+    return true;
+}

@@ -39,4 +39,12 @@ int partition_camera_bands(const struct partition_camera *camera,
  * close below it that the pitch's tolerance reaches it. */
 double partition_camera_distance(const struct partition_camera *camera, double x, double y);
 
+/* Where a ray through (x, y), frame pixels, leaves an ideal lens: columns per unit ahead. */
+double partition_camera_column(const struct partition_camera *camera, double x, double y);
+/* The frame rows of head and soles of somebody who stands `distance` metres away with the middle in
+ * that column, one foot `step` metres nearer (at most a third of the way); very far away: the
+ * horizon. False if not all of the body is before the lens. */
+bool partition_camera_person(const struct partition_camera *camera, double distance, double body,
+                             double step, double column, double *top, double *bottom);
+
 #endif

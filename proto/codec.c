@@ -54,6 +54,7 @@ struct field {
     const char *key;
     enum field_type type;
     size_t offset; /* in the message's struct: the number, or the pointer */
+    bool optional; /* left out when zero or NULL (not for records), and may be missing */
     /* FIELD_RECORDS */
     size_t count_offset;
     size_t each_bytes;
@@ -68,6 +69,8 @@ struct field {
 #define I32(T, member) NUMBER(T, member, FIELD_I32)
 #define F32(T, member) NUMBER(T, member, FIELD_F32)
 #define STRING(T, member) NUMBER(T, member, FIELD_STRING)
+#define OPTIONAL(T, member, type_) \
+    {.key = #member, .type = type_, .offset = offsetof(struct T, member), .optional = true}
 #define RECORDS(T, member, count, each, max, shares)                                              \
     {.key = #member, .type = FIELD_RECORDS, .offset = offsetof(struct T, member),                 \
      .count_offset = offsetof(struct T, count), .each_bytes = each, .count_max = max,             \
@@ -81,6 +84,9 @@ static const struct field hello_fields[] = {
     STRING(proto_hello, kernels),
     STRING(proto_hello, model_hash),
     U32(proto_hello, threads),
+    OPTIONAL(proto_hello, power, FIELD_STRING),
+    OPTIONAL(proto_hello, power_period_us, FIELD_U32),
+    OPTIONAL(proto_hello, power_own, FIELD_U32),
 };
 static const struct field plan_fields[] = {
     U32(proto_plan, plan),
@@ -124,6 +130,10 @@ static const struct field beat_fields[] = {
     U64(proto_beat, count),
     U32(proto_beat, state),
     U32(proto_beat, queued),
+    OPTIONAL(proto_beat, power_us, FIELD_U64),
+    OPTIONAL(proto_beat, power_samples, FIELD_U64),
+    OPTIONAL(proto_beat, power_mw, FIELD_U32),
+    OPTIONAL(proto_beat, energy_uj, FIELD_U64),
 };
 static const struct field stop_fields[] = {
     I32(proto_stop, status),
@@ -234,6 +244,15 @@ static int pack_value(msgpack_packer *packer, const struct field *field, const u
     return -1;
 }
 
+static bool left_out(const struct field *field, const unsigned char *body)
+{
+    static const size_t sizes[] = {[FIELD_U32] = sizeof(uint32_t),  [FIELD_U64] = sizeof(uint64_t),
+                                   [FIELD_I32] = sizeof(int32_t),   [FIELD_F32] = sizeof(float),
+                                   [FIELD_STRING] = sizeof(char *), [FIELD_RECORDS] = 0};
+    static const unsigned char zeros[sizeof(uint64_t)];
+    return field->optional && memcmp(body + field->offset, zeros, sizes[field->type]) == 0;
+}
+
 int proto_codec_encode(const struct proto_message *message, void *buf, size_t cap_bytes,
                        size_t *header_bytes)
 {
@@ -247,12 +266,15 @@ int proto_codec_encode(const struct proto_message *message, void *buf, size_t ca
     msgpack_packer packer;
     msgpack_packer_init(&packer, &output, write_bytes);
 
-    if (msgpack_pack_map(&packer, layout->field_count + 1) || pack_string(&packer, "kind") ||
+    size_t fields = 0;
+    for (size_t i = 0; i < layout->field_count; i++)
+        fields += !left_out(&layout->fields[i], body);
+    if (msgpack_pack_map(&packer, fields + 1) || pack_string(&packer, "kind") ||
         msgpack_pack_uint32(&packer, message->kind))
         return PROTO_LIMIT;
     for (size_t i = 0; i < layout->field_count; i++)
-        if (pack_string(&packer, layout->fields[i].key) ||
-            pack_value(&packer, &layout->fields[i], body))
+        if (!left_out(&layout->fields[i], body) && (pack_string(&packer, layout->fields[i].key) ||
+                                                    pack_value(&packer, &layout->fields[i], body)))
             return PROTO_LIMIT;
 
     size_t used = (size_t)(output.at - start);
@@ -414,7 +436,7 @@ static int read_fields(struct decoder *decoder, uint32_t pairs)
             return status;
     }
     for (size_t i = 0; i < layout->field_count; i++)
-        if (!(decoder->seen >> i & 1)) {
+        if (!layout->fields[i].optional && !(decoder->seen >> i & 1)) {
             refuse(decoder, layout->fields[i].key, PROTO_NOT_FOUND);
             return PROTO_FORMAT;
         }

@@ -10,7 +10,20 @@
 #include "proto/status.h"
 
 /* Units of one kind convert into each other. */
-enum kind { TIME, POWER, ENERGY, RATE, BYTES, FREQUENCY, LENGTH, ANGLE, SHARE, PIXELS };
+enum kind {
+    TIME,
+    POWER,
+    ENERGY,
+    RATE,
+    BYTES,
+    FREQUENCY,
+    LENGTH,
+    ANGLE,
+    SHARE,
+    PIXELS,
+    PIXEL_RATE,
+    MAC_RATE,
+};
 
 struct unit {
     const char *name;
@@ -33,6 +46,8 @@ static const struct unit units[] = {
     {"rad", ANGLE, 1}, {"deg", ANGLE, 3.14159265358979323846 / 180},
     {"%", SHARE, 1},
     {"px", PIXELS, 1},
+    {"px/s", PIXEL_RATE, 1}, {"Mpx/s", PIXEL_RATE, 1e6}, {"Gpx/s", PIXEL_RATE, 1e9},
+    {"MAC/s", MAC_RATE, 1}, {"MMAC/s", MAC_RATE, 1e6}, {"GMAC/s", MAC_RATE, 1e9}, {"TMAC/s", MAC_RATE, 1e12},
 };
 /* clang-format on */
 

@@ -60,6 +60,6 @@ home 'cairo' 'coordinator/'
 
 report 'a path of one machine' \
     "$(grep -rnIE '(^|[^A-Za-z0-9_.])/(work|home|root|Users)/[A-Za-z]' --exclude-dir=.git \
-        --exclude-dir=build --exclude='*.csv' --exclude=check_includes.sh .)"
+        --exclude=.git --exclude-dir=build --exclude='*.csv' --exclude=check_includes.sh .)"
 
 exit $broken

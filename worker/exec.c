@@ -286,6 +286,7 @@ static int tiles_run(struct worker_exec *exec, const struct proto_frame *frame,
         exec->result_us[i] = (uint32_t)(now_us() - start);
     }
     int end = gpu_frame_end(exec->device);
+    gpu_frame_times(exec->device, exec->result_us, frame->tile_count); /* where they are known */
     if (status == PROTO_OK && end != PROTO_OK)
         status = complain(exec, end, "frame %llu can't end: %s", (unsigned long long)frame->seq,
                           proto_status_text(end));

@@ -124,7 +124,7 @@ static double compute_us(struct sim_board *board, const struct proto_message *me
     if (message->kind == PROTO_MESSAGE_FRAME) {
         if (!frame_fits(board, &message->frame))
             return 0;
-        us = board->settings->frame_us;
+        us = board->settings->speed.frame_us;
         for (uint32_t i = 0; i < message->frame.tile_count; i++)
             us += board->tile_us[message->frame.tiles[i]];
     }
@@ -160,9 +160,9 @@ static int plan_take(struct sim *sim, struct sim_board *board, const struct prot
         board->tile_us_cap = board->tile_us ? plan->tile_count : 0;
         status = board->tile_us ? PROTO_OK : PROTO_NO_MEMORY;
     }
-    for (uint32_t i = 0; !status && i < plan->tile_count; i++)
-        board->tile_us[i] = board->settings->tile_us +
-                            (double)board->plan.tiles.tile[i].macs / board->settings->macs_per_us;
+    if (!status)
+        partition_cost_tiles(&board->settings->speed, &board->plan.pyramid, &board->plan.tiles, 1,
+                             board->tile_us);
     return status;
 }
 

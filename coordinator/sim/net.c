@@ -159,14 +159,14 @@ static double first_bytes(const struct sim_packet *packet)
 
 static double link_rate(const struct sim *sim, int32_t board)
 {
-    return sim->boards[board].settings->bytes_per_us / sim->boards[board].link.narrow;
+    return sim->boards[board].settings->speed.bytes_per_us / sim->boards[board].link.narrow;
 }
 
 /* Latency of this message, with all that can be added to it. */
 static uint64_t latency(struct sim *sim, int32_t board)
 {
     const struct sim_link *link = &sim->boards[board].link;
-    double us = sim->boards[board].settings->latency_us + link->delay_us;
+    double us = sim->boards[board].settings->speed.latency_us + link->delay_us;
     if (sim->settings.jitter_us > 0)
         us += sim->settings.jitter_us * sim_random_unit(&sim->random);
     if (link->reorder_us > 0)

@@ -20,13 +20,12 @@ void sim_board_defaults(struct sim_board_settings *board)
 {
     *board = (struct sim_board_settings){
         .name = "board",
-        .macs_per_us = 1e5,
-        .bytes_per_us = INFINITY,
         .prepare_us = 100000,
         .beat_us = 100000,
         .idle_w = NAN,
         .busy_w = NAN,
     };
+    partition_speed_defaults(&board->speed);
 }
 
 void sim_defaults(struct sim_settings *settings)

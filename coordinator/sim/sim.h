@@ -17,20 +17,17 @@
 
 #include "coordinator/core.h"
 #include "coordinator/sim/fault.h"
+#include "partition/cost.h"
 
 /* A board as it is modelled. */
 struct sim_board_settings {
-    const char *name;      /* of its kind: "nano" */
-    double macs_per_us;    /* computing */
-    double tile_us;        /* fixed part of a tile */
-    double frame_us;       /* fixed part of a frame */
-    double bytes_per_us;   /* its link, each way; INFINITY: no limit */
-    double latency_us;     /* of a message, each way */
-    double noise;          /* a FRAME's time varies by this share, evenly, up and down; 0 */
-    uint64_t open_us;      /* from start to HELLO */
-    uint64_t prepare_us;   /* from PLAN to READY */
-    uint64_t beat_us;      /* 100 ms */
-    double idle_w, busy_w; /* NAN: not known */
+    const char *name;             /* of its kind: "nano" */
+    struct partition_speed speed; /* computing, and its link: the same rate each way */
+    double noise;                 /* a FRAME's time varies by this share, evenly, up and down; 0 */
+    uint64_t open_us;             /* from start to HELLO */
+    uint64_t prepare_us;          /* from PLAN to READY */
+    uint64_t beat_us;             /* 100 ms */
+    double idle_w, busy_w;        /* NAN: not known */
 };
 void sim_board_defaults(struct sim_board_settings *board);
 

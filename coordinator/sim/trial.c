@@ -26,11 +26,11 @@ static void boards_draw(struct sim_trial *trial, struct sim_random *random)
     for (int32_t b = 0; b < trial->settings.board_count; b++) {
         struct sim_board_settings *board = &trial->boards[b];
         sim_board_defaults(board);
-        board->macs_per_us = 0.05 * (mixed ? speeds[sim_random_below(random, 4)] : 1);
-        board->tile_us = 50;
-        board->frame_us = 200;
-        board->bytes_per_us = sim_random_chance(random, 0.5) ? 125 : 12.5;
-        board->latency_us = 100;
+        board->speed.macs_per_us = 0.05 * (mixed ? speeds[sim_random_below(random, 4)] : 1);
+        board->speed.tile_us = 50;
+        board->speed.frame_us = 200;
+        board->speed.bytes_per_us = sim_random_chance(random, 0.5) ? 125 : 12.5;
+        board->speed.latency_us = 100;
         board->noise = noise;
         board->open_us = sim_random_within(random, 1000, 100000);
         board->prepare_us = sim_random_within(random, 1000, 100000);
@@ -168,8 +168,8 @@ void sim_trial_print(const struct sim_trial *trial, FILE *out)
     fprintf(out, "seed %" PRIu64 ": %d boards, frames of %d x %d, depth %d, %d faults\n",
             trial->seed, s->board_count, s->frame.w, s->frame.h, s->core.depth, s->fault_count);
     for (int32_t b = 0; b < s->board_count; b++)
-        fprintf(out, "  rank %d: %g MACs/us, link %g MB/s\n", b + 1, s->boards[b].macs_per_us,
-                s->boards[b].bytes_per_us);
+        fprintf(out, "  rank %d: %g MACs/us, link %g MB/s\n", b + 1, s->boards[b].speed.macs_per_us,
+                s->boards[b].speed.bytes_per_us);
     for (int i = 0; i < s->fault_count; i++)
         fprintf(out, "  %s\n", sim_fault_text(&s->faults[i], text, sizeof text));
 }

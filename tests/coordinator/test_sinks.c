@@ -59,6 +59,7 @@ static struct coordinator_frame_report frame_of(uint64_t seq)
         .compute_ms = 30,
         .merge_ms = 0.0625,
         .latency_ms = 40,
+        .done_ms = 60,
         .worker_count = 2,
         .workers = two_workers,
     };
@@ -78,6 +79,7 @@ static struct coordinator_frame_report broken_frame(uint64_t seq)
         .compute_ms = NAN,
         .merge_ms = NAN,
         .latency_ms = NAN,
+        .done_ms = NAN,
     };
 }
 
@@ -128,7 +130,7 @@ static void a_json_line_has_the_documented_keys_in_their_order(void **state)
         "{\"box\":[12.5,30,41,100],\"score\":3.25,\"level\":4,\"distance_m\":null},"
         "{\"box\":[0.1,-3.75,20.5,50],\"score\":0.33333334,\"level\":25,\"distance_m\":7.5}],"
         "\"coverage\":1,\"missing\":[],\"timing\":{\"capture\":1.500,\"send\":2.250,"
-        "\"compute\":30.000,\"merge\":0.062,\"latency\":40.000,\"workers\":["
+        "\"compute\":30.000,\"merge\":0.062,\"latency\":40.000,\"done\":60.000,\"workers\":["
         "{\"rank\":1,\"tiles\":5,\"bytes\":1000,\"send\":1.000,\"transfer\":2.000,"
         "\"queue\":0.500,\"compute\":30.000},"
         "{\"rank\":2,\"tiles\":3,\"bytes\":500,\"send\":null,\"transfer\":3.000,"
@@ -136,7 +138,7 @@ static void a_json_line_has_the_documented_keys_in_their_order(void **state)
         "{\"frame\":8,\"source\":\"a \\\"b\\\"\\\\\\u000a\\ufffd\xe2\x82\xac.png\",\"stamp_ns\":0,"
         "\"detections\":[],\"coverage\":0,\"missing\":[0,1,2],"
         "\"error\":\"neither JPEG nor PNG\",\"timing\":{\"capture\":1.000,\"send\":null,"
-        "\"compute\":null,\"merge\":null,\"latency\":null,\"workers\":[]}}\n");
+        "\"compute\":null,\"merge\":null,\"latency\":null,\"done\":null,\"workers\":[]}}\n");
     free(text);
 }
 

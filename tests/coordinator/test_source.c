@@ -268,6 +268,36 @@ static void *read_all(void *arg)
     return (void *)count;
 }
 
+static void a_loop_begins_again_and_goes_on_counting(void **state)
+{
+    (void)state;
+    struct coordinator_source_settings settings;
+    struct coordinator_source *source = NULL;
+    struct coordinator_frame frame = {0};
+    coordinator_source_defaults(&settings);
+    settings.loop = true;
+    make_dir("loop");
+    make_picture("loop/a.png", 10);
+    make_picture("loop/b.png", 11);
+    assert_int_equal(coordinator_source_open(support_path("loop"), &settings, &source), PROTO_OK);
+    assert_int_equal(coordinator_source_count(source), -1);
+    for (uint64_t i = 0; i < 7; i++) {
+        assert_int_equal(coordinator_source_next(source, &frame), PROTO_OK);
+        assert_int_equal(frame.seq, i);
+        assert_int_equal(frame.image.size.w, 10 + i % 2);
+    }
+    coordinator_source_close(source);
+    settings.frames_max = 5;
+    assert_int_equal(coordinator_source_open(support_path("loop/b.png"), &settings, &source),
+                     PROTO_OK);
+    assert_int_equal(coordinator_source_count(source), 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(coordinator_source_next(source, &frame), PROTO_OK);
+    assert_int_equal(coordinator_source_next(source, &frame), PROTO_END);
+    coordinator_source_close(source);
+    coordinator_frame_free(&frame);
+}
+
 static void another_thread_may_read(void **state)
 {
     (void)state;
@@ -292,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_pattern_writes_what_printf_would),
         cmocka_unit_test(natural_order_is_a_total_order),
         cmocka_unit_test(the_number_of_frames_can_be_limited),
+        cmocka_unit_test(a_loop_begins_again_and_goes_on_counting),
         cmocka_unit_test(another_thread_may_read),
     };
     return cmocka_run_group_tests(tests, support_dir_make, support_dir_remove);

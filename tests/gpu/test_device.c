@@ -89,7 +89,7 @@ static void asking_for_cuda_without_one_is_an_error_and_no_fallback(void **state
 static void malformed_specs_are_refused(void **state)
 {
     (void)state;
-    char longer[100];
+    char longer[GPU_SPEC_MAX + 2];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     assert_refused("", PROTO_INVALID, "name");

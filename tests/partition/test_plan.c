@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "partition/bound.h"
 #include "partition/plan.h"
 #include "proto/status.h"
 #include "tests/partition/support.h"
@@ -31,6 +32,41 @@ static void open_set(struct set *set)
                      PROTO_OK);
 }
 
+/* Workers that only differ in speed, without fixed parts or limits of links. */
+struct crew {
+    struct partition_plan_worker workers[16];
+    struct partition_plan_settings settings;
+    double us[16][256];
+};
+
+static void hire(struct crew *crew, const struct set *set, const double *macs_per_us,
+                 const double *busy, int32_t workers)
+{
+    struct partition_speed speed;
+    assert_true(set->tiles->count <= 256 && workers <= 16);
+    partition_plan_defaults(&crew->settings);
+    for (int32_t w = 0; w < workers; w++) {
+        partition_speed_defaults(&speed);
+        speed.macs_per_us = macs_per_us[w];
+        partition_plan_worker_init(&crew->workers[w], &speed, &set->pyramid, set->tiles, 1,
+                                   crew->us[w]);
+        crew->workers[w].busy_us = busy ? busy[w] : 0;
+    }
+    crew->settings.workers = crew->workers;
+    crew->settings.worker_count = workers;
+}
+
+static int share_out(const struct set *set, const uint32_t *ids, uint32_t id_count,
+                     const double *macs_per_us, const double *busy, int32_t workers,
+                     struct partition_plan **out)
+{
+    struct crew crew;
+    hire(&crew, set, macs_per_us, busy, workers);
+    crew.settings.ids = ids;
+    crew.settings.id_count = id_count;
+    return partition_plan_open(&set->pyramid, set->tiles, &crew.settings, out);
+}
+
 static void check_shares(const struct set *set, const struct partition_plan *plan,
                          const double *speed, const double *busy, uint32_t expected)
 {
@@ -51,10 +87,10 @@ static void check_shares(const struct set *set, const struct partition_plan *pla
         total += share->tile_count;
         assert_int_equal(macs, share->macs);
         assert_true(speed[w] > 0 || share->tile_count == 0);
-        if (speed[w] > 0)
-            assert_true(fabs(share->predicted_us - (busy ? busy[w] : 0) -
-                             (double)macs / speed[w]) <= 1e-9 * share->predicted_us);
-        period = fmax(period, share->predicted_us);
+        if (share->tile_count > 0)
+            assert_true(fabs(share->compute_us - (busy ? busy[w] : 0) - (double)macs / speed[w]) <=
+                        1e-9 * share->compute_us);
+        period = fmax(period, share->compute_us);
         assert_int_equal(share->band_count,
                          partition_tile_bands(set->tiles, share->tiles, share->tile_count, bands));
         assert_memory_equal(share->bands, bands, share->band_count * sizeof(bands[0]));
@@ -82,12 +118,8 @@ static void every_tile_is_computed_exactly_once_and_the_same_way_again(void **st
         }
         speed[random_in(&random, 0, workers - 1)] = 3000;
         const double *given = with_busy ? busy : NULL;
-        assert_int_equal(
-            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, given, workers, &plan),
-            PROTO_OK);
-        assert_int_equal(
-            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, given, workers, &again),
-            PROTO_OK);
+        assert_int_equal(share_out(&set, NULL, 0, speed, given, workers, &plan), PROTO_OK);
+        assert_int_equal(share_out(&set, NULL, 0, speed, given, workers, &again), PROTO_OK);
         check_shares(&set, plan, speed, given, set.tiles->count);
         for (int32_t w = 0; w < workers; w++) {
             assert_int_equal(plan->shares[w].tile_count, again->shares[w].tile_count);
@@ -116,9 +148,7 @@ static void equal_workers_get_equal_work(void **state)
             speed[w] = 50000;
         for (uint32_t i = 0; i < set.tiles->count; i++)
             largest = set.tiles->tile[i].macs > largest ? set.tiles->tile[i].macs : largest;
-        assert_int_equal(
-            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, NULL, workers, &plan),
-            PROTO_OK);
+        assert_int_equal(share_out(&set, NULL, 0, speed, NULL, workers, &plan), PROTO_OK);
         const double bound = fmax((double)set.tiles->macs / workers, (double)largest) / speed[0];
         assert_true(plan->period_us >= bound * (1 - 1e-12));
         assert_true(plan->period_us <= (double)set.tiles->macs / workers / speed[0] +
@@ -130,32 +160,64 @@ static void equal_workers_get_equal_work(void **state)
     partition_tiles_close(set.tiles);
 }
 
-static void no_worker_could_finish_the_last_tile_earlier(void **state)
+/* Moving any tile of the busiest worker to another would make that one busier still. */
+static void no_single_move_shortens_the_period(void **state)
 {
     struct random random = {.state = 8};
     struct set set;
     (void)state;
     open_set(&set);
     for (int round = 0; round < 100; round++) {
-        double speed[8];
+        double speed[8], bound;
+        struct crew crew;
         struct partition_plan *plan;
         const int32_t workers = random_in(&random, 2, 8);
         for (int32_t w = 0; w < workers; w++)
             speed[w] = random_in(&random, 1, 9) * 1000.0;
-        assert_int_equal(
-            partition_plan_open(&set.pyramid, set.tiles, NULL, 0, speed, NULL, workers, &plan),
-            PROTO_OK);
+        hire(&crew, &set, speed, NULL, workers);
+        assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan),
+                         PROTO_OK);
+        assert_int_equal(partition_bound_period(&set.pyramid, set.tiles, &crew.settings, &bound),
+                         PROTO_OK);
+        assert_true(plan->period_us >= bound * (1 - 1e-9));
         for (int32_t w = 0; w < workers; w++) {
             const struct partition_share *share = &plan->shares[w];
-            if (share->tile_count == 0)
+            if (share->compute_us < plan->period_us * (1 - 1e-9))
                 continue;
-            const uint64_t last = set.tiles->tile[share->tiles[share->tile_count - 1]].macs;
-            for (int32_t v = 0; v < workers; v++)
-                assert_true(plan->shares[v].predicted_us + (double)last / speed[v] >=
-                            share->predicted_us * (1 - 1e-12));
+            for (uint32_t i = 0; i < share->tile_count; i++)
+                for (int32_t v = 0; v < workers; v++)
+                    assert_true(plan->shares[v].compute_us + crew.us[v][share->tiles[i]] >=
+                                plan->period_us * (1 - 1e-8));
         }
         partition_plan_close(plan);
     }
+    partition_tiles_close(set.tiles);
+}
+
+/* Started from a plan, with a worker gone: every tile is still there, and about as well shared out. */
+static void a_plan_can_start_from_another(void **state)
+{
+    const double before[5] = {100, 200, 100, 300, 100}, after[5] = {100, 0, 100, 300, 100};
+    struct set set;
+    struct crew crew;
+    struct partition_plan *plan, *next, *fresh;
+    (void)state;
+    open_set(&set);
+    hire(&crew, &set, before, NULL, 5);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan), PROTO_OK);
+    hire(&crew, &set, after, NULL, 5);
+    assert_true(partition_plan_period(plan, &crew.settings) == (double)INFINITY);
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &fresh),
+                     PROTO_OK);
+    crew.settings.from = plan;
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &next), PROTO_OK);
+    check_shares(&set, next, after, NULL, set.tiles->count);
+    assert_true(next->period_us <= 1.01 * fresh->period_us);
+    assert_true(fabs(partition_plan_period(next, &crew.settings) - next->period_us) <=
+                1e-9 * next->period_us);
+    partition_plan_close(plan);
+    partition_plan_close(next);
+    partition_plan_close(fresh);
     partition_tiles_close(set.tiles);
 }
 
@@ -166,12 +228,11 @@ static void a_lost_workers_tiles_are_shared_among_the_others(void **state)
     struct partition_plan *plan, *rescue;
     (void)state;
     open_set(&set);
-    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, before, NULL, 3, &plan),
-                     PROTO_OK);
-    const double busy[3] = {plan->shares[0].predicted_us, 5, plan->shares[2].predicted_us};
-    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, plan->shares[1].tiles,
-                                         plan->shares[1].tile_count, after, busy, 3, &rescue),
-                     PROTO_OK);
+    assert_int_equal(share_out(&set, NULL, 0, before, NULL, 3, &plan), PROTO_OK);
+    const double busy[3] = {plan->shares[0].compute_us, 5, plan->shares[2].compute_us};
+    assert_int_equal(
+        share_out(&set, plan->shares[1].tiles, plan->shares[1].tile_count, after, busy, 3, &rescue),
+        PROTO_OK);
     check_shares(&set, rescue, after, busy, plan->shares[1].tile_count);
     assert_int_equal(rescue->shares[1].tile_count, 0);
     partition_plan_close(plan);
@@ -187,17 +248,73 @@ static void nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none(void **state)
     struct partition_plan *plan;
     (void)state;
     open_set(&set);
-    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, ids, 0, one, NULL, 2, &plan),
-                     PROTO_OK);
+    assert_int_equal(share_out(&set, ids, 0, one, NULL, 2, &plan), PROTO_OK);
     assert_true(plan->period_us == 0);
     partition_plan_close(plan);
     log_capture();
-    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, none, NULL, 2, &plan),
-                     PROTO_INVALID);
-    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, NULL, 0, none, NULL, 0, &plan),
-                     PROTO_INVALID);
+    assert_int_equal(share_out(&set, NULL, 0, none, NULL, 2, &plan), PROTO_INVALID);
+    assert_int_equal(share_out(&set, NULL, 0, none, NULL, 0, &plan), PROTO_INVALID);
     log_release();
     assert_null(plan);
+    partition_tiles_close(set.tiles);
+}
+
+static void levels_stay_together_when_asked(void **state)
+{
+    const double speed[5] = {3, 1, 2, 0, 1};
+    struct set set;
+    struct crew crew;
+    struct partition_plan *plan;
+    int32_t worker_of[PROTO_LEVELS_MAX];
+    (void)state;
+    open_set(&set);
+    hire(&crew, &set, speed, NULL, 5);
+    crew.settings.split = PARTITION_SPLIT_LEVEL;
+    assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan), PROTO_OK);
+    check_shares(&set, plan, speed, NULL, set.tiles->count);
+    memset(worker_of, -1, sizeof worker_of);
+    for (int32_t w = 0; w < 5; w++)
+        for (uint32_t i = 0; i < plan->shares[w].tile_count; i++) {
+            int32_t *of = &worker_of[set.tiles->tile[plan->shares[w].tiles[i]].level];
+            assert_true(*of == -1 || *of == w);
+            *of = w;
+        }
+    assert_int_equal(plan->shares[3].left_out, PARTITION_NO_SPEED);
+    partition_plan_close(plan);
+    partition_tiles_close(set.tiles);
+}
+
+/* Of 7 frames the worker with speed 4 takes 4, and nobody is ahead of its share by a frame. */
+static void whole_frames_go_round_in_proportion_to_speed(void **state)
+{
+    const double speed[4] = {1, 4, 0, 2};
+    uint32_t frames[4] = {0};
+    struct set set;
+    struct crew crew;
+    (void)state;
+    open_set(&set);
+    hire(&crew, &set, speed, NULL, 4);
+    crew.settings.split = PARTITION_SPLIT_FRAME;
+    for (uint64_t turn = 0; turn < 700; turn++) {
+        struct partition_plan *plan;
+        int32_t used = 0;
+        crew.settings.turn = turn;
+        assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan),
+                         PROTO_OK);
+        assert_true(fabs(plan->period_us * 7 - (double)set.tiles->macs) <= 1e-6 * plan->period_us);
+        for (int32_t w = 0; w < 4; w++)
+            if (plan->shares[w].tile_count > 0) {
+                used++;
+                assert_int_equal(plan->shares[w].tile_count, set.tiles->count);
+                frames[w]++;
+                assert_true(fabs(plan->latency_us - (double)set.tiles->macs / speed[w]) <=
+                            1e-6 * plan->latency_us);
+            }
+        assert_int_equal(used, 1);
+        for (int32_t w = 0; w < 4; w++)
+            assert_true(fabs(frames[w] - (double)(turn + 1) * speed[w] / 7) <= 1.0);
+        partition_plan_close(plan);
+    }
     partition_tiles_close(set.tiles);
 }
 
@@ -206,8 +323,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_is_computed_exactly_once_and_the_same_way_again),
         cmocka_unit_test(equal_workers_get_equal_work),
-        cmocka_unit_test(no_worker_could_finish_the_last_tile_earlier),
+        cmocka_unit_test(no_single_move_shortens_the_period),
+        cmocka_unit_test(a_plan_can_start_from_another),
         cmocka_unit_test(a_lost_workers_tiles_are_shared_among_the_others),
+        cmocka_unit_test(levels_stay_together_when_asked),
+        cmocka_unit_test(whole_frames_go_round_in_proportion_to_speed),
         cmocka_unit_test(nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -385,8 +385,13 @@ static void make_example(struct proto_message *message, enum proto_message_kind 
     *message = (struct proto_message){.kind = kind};
     switch (kind) {
     case PROTO_MESSAGE_HELLO:
-        message->hello =
-            (struct proto_hello){PROTO_WIRE_VERSION, "b1", 4711, "cpu,f32", "jit", "ab", 2};
+        message->hello = (struct proto_hello){.version = PROTO_WIRE_VERSION,
+                                              .host = "b1",
+                                              .pid = 4711,
+                                              .device = "cpu,f32",
+                                              .kernels = "jit",
+                                              .model_hash = "ab",
+                                              .threads = 2};
         break;
     case PROTO_MESSAGE_PLAN:
         message->plan = (struct proto_plan){1, {640, 480}, -0.5f, 2, 1000000, 2, tiles, 1, numbers};
@@ -402,7 +407,8 @@ static void make_example(struct proto_message *message, enum proto_message_kind 
                                                 times, 1000, 2000, 300000,   1,  survivors};
         break;
     case PROTO_MESSAGE_BEAT:
-        message->beat = (struct proto_beat){65536, PROTO_WORKER_READY, 1};
+        message->beat =
+            (struct proto_beat){.count = 65536, .state = PROTO_WORKER_READY, .queued = 1};
         break;
     case PROTO_MESSAGE_STOP:
         message->stop = (struct proto_stop){PROTO_CANCELED};
