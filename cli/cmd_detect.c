@@ -189,7 +189,7 @@ static int exit_code(const struct detect *detect, int status)
         coordinator_sink_report_totals(detect->report);
     if (status)
         return cli_exit_code(status);
-    if (totals.incomplete > 0)
+    if (totals.incomplete > totals.cut) /* those cut by --deadline are as was asked for */
         return CLI_FAILED;
     return totals.frames > 0 && totals.broken == totals.frames ? CLI_USAGE : CLI_DONE;
 }

@@ -4,11 +4,15 @@
  * whatever happened and then takes actions from coordinator_core_next until there is none. Every
  * event carries the time, in microseconds of any clock that does not run backwards; nothing here
  * reads a clock, blocks, or depends on anything but the events, so one list of events always gives
- * one list of actions. Memory is taken when a frame of another size comes or a worker is lost,
- * never per frame.
+ * one list of actions. Memory is taken when a frame of another size comes, a worker is lost or the
+ * plan changes, never per frame.
  *
  *   worker   absent -> joined -> preparing -> ready; from each of them: lost (and back), refused
+ *            ready, but without work: late (an answer is overdue), starting (its device process is
+ *            being started again), benched (it failed too often)
  *   frame    waiting -> running -> finished -> reported, in order of arrival
+ *
+ * docs/recovery.md has the rules and times of recovery as a user sees them.
  *
  * The core owns pyramid, tile set, plan and merges of the frame size in use. When a frame of
  * another size comes, those in flight are finished first, then all workers get another PLAN.
@@ -17,7 +21,7 @@
 #define COORDINATOR_CORE_H
 
 #include "coordinator/report.h"
-#include "partition/tile.h"
+#include "partition/plan.h"
 #include "proto/message.h"
 
 struct coordinator_core;
@@ -29,6 +33,13 @@ enum coordinator_ground_plane {
     COORDINATOR_GROUND_MEASURE, /* search everything, count what ON would have lost */
 };
 
+/* What is known of a kind of worker before it has answered: from a profile or a board's file. */
+struct coordinator_known_speed {
+    const char *host, *device; /* as in HELLO; NULL: any. Borrowed */
+    struct partition_speed speed;
+    double idle_w, busy_w; /* NAN: not known */
+};
+
 struct coordinator_core_settings {
     const struct partition_model *model;  /* borrowed; geometry, thresholds and hash, no weights */
     struct partition_tile_settings tiles; /* partition_tile_defaults() */
@@ -36,11 +47,33 @@ struct coordinator_core_settings {
     enum coordinator_ground_plane ground_plane; /* OFF; the others need the camera */
     float threshold;                            /* of the score; NAN: the model's */
     int32_t workers;                            /* 1.. PROTO_WORKERS_MAX; worker i is rank i + 1 */
-    int32_t depth;                              /* 2: frames in flight */
-    int32_t slots;       /* 2: frames held, at least depth; more only wait longer */
-    uint64_t join_us;    /* 60 s: longest wait for a HELLO, and for a READY */
-    uint64_t silence_us; /* 10 s: a worker not heard of for longer counts as lost; 0: never */
-    int32_t strikes;     /* 3: failed RESULTs in a row after which a worker gets no more work */
+    int32_t reserve; /* -1: none; otherwise that worker gets work only while no other can */
+    int32_t depth;   /* 2: frames in flight; with SPLIT_FRAME for each worker */
+    int32_t slots; /* 2: frames held, at least as many as may be in flight; more only wait longer */
+
+    /* Recovery. A worker is lost when it was silent for silence_us, or three times as long as it
+     * lately was between two messages if that is more (at most silence_max_us). It is late when an
+     * answer has taken late_factor times what was predicted and late_us longer than that. */
+    uint64_t join_us;        /* 60 s: longest wait for a HELLO, and for a READY */
+    uint64_t silence_us;     /* 0.5 s; 0: silence means nothing */
+    uint64_t silence_max_us; /* 3 s */
+    uint64_t starting_us;    /* 10 s: silence of a worker that is not ready yet */
+    double late_factor;      /* 3; 0: no worker is ever late */
+    uint64_t late_us;        /* 0.2 s */
+    uint64_t patience_us;    /* 10 s: longest wait for a worker to come back while there is none */
+    int32_t strikes;         /* 3: failed RESULTs in a row after which a worker rests for a while */
+    uint64_t bench_us;       /* 1 s: how long; twice as long each further time, at most 64 times */
+    uint64_t deadline_us;    /* 0: none; from begin_us to the report, finished or not */
+
+    /* Sharing out */
+    enum partition_split split; /* TILE */
+    const struct coordinator_known_speed
+        *known;               /* borrowed, with its shapes; the first that fits */
+    int32_t known_count;      /* 0: all workers count equal until they answered */
+    double port_bytes_per_us; /* INFINITY: the coordinator's link has no limit */
+    double replan_gain;       /* 0.05: of the period, for another plan to be worth it */
+    int32_t replan_frames;    /* 16: at most once every so many frames; 0: never for speed */
+    double budget_w;          /* NAN: none; watts of all workers together, over any second */
 };
 void coordinator_core_defaults(struct coordinator_core_settings *settings);
 
@@ -62,7 +95,8 @@ struct coordinator_core_frame {
 };
 
 /* Events. Messages are as decoded, that is checked for form only: what they say is checked here.
- * A slot (0 .. slots - 1) holds a frame from coordinator_core_frame until its RELEASE. */
+ * A slot (0 .. slots - 1) holds a frame from coordinator_core_frame until its RELEASE.
+ * A BEAT's state counts: work goes only to workers that say PROTO_WORKER_READY. */
 void coordinator_core_joined(struct coordinator_core *core, int worker,
                              const struct proto_hello *hello, uint64_t now_us);
 void coordinator_core_ready(struct coordinator_core *core, int worker,
@@ -82,7 +116,9 @@ void coordinator_core_frame(struct coordinator_core *core, int slot,
 void coordinator_core_end(struct coordinator_core *core, uint64_t now_us);
 /* Stop now: frames held are not reported. */
 void coordinator_core_abort(struct coordinator_core *core, uint64_t now_us);
-/* Time has passed: call it at coordinator_core_deadline_us, later is fine, earlier harmless. */
+/* Time has passed: call it at coordinator_core_deadline_us, later is fine, earlier harmless. When it
+ * comes much later (the coordinator was stopped, or the machine slept) what the workers said meanwhile
+ * still lies in the link: the core then gives them a moment more. */
 void coordinator_core_timer(struct coordinator_core *core, uint64_t now_us);
 uint64_t coordinator_core_deadline_us(const struct coordinator_core *core); /* UINT64_MAX: none */
 
@@ -107,6 +143,11 @@ struct coordinator_action {
 /* Take the next action; false when there is nothing to do until the next event. */
 bool coordinator_core_next(struct coordinator_core *core, struct coordinator_action *action);
 
+/* Frames that may be in flight at once, and so the least number of slots. */
+int32_t coordinator_core_in_flight_max(const struct coordinator_core_settings *settings);
+/* What the run's report says of recovery and planning. */
+void coordinator_core_events(const struct coordinator_core *core,
+                             struct coordinator_run_events *out);
 /* What is known of a worker, for the run's report. Strings are empty before its HELLO; valid until
  * close. */
 void coordinator_core_worker(const struct coordinator_core *core, int worker,

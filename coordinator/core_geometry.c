@@ -7,84 +7,6 @@
 #include "proto/codec.h"
 #include "proto/log.h"
 
-struct core_shares *core_shares_new(struct partition_plan *plan)
-{
-    struct core_shares *shares = calloc(1, sizeof *shares);
-    if (!shares) {
-        partition_plan_close(plan);
-        return NULL;
-    }
-    shares->plan = plan;
-    shares->users = 1;
-    return shares;
-}
-
-void core_shares_drop(struct core_shares *shares)
-{
-    if (!shares || --shares->users > 0)
-        return;
-    partition_plan_close(shares->plan);
-    free(shares);
-}
-
-/* All workers count as equally fast; measured speeds are for the report only. */
-int core_plan_open(const struct core_geometry *g, const bool *able, const double *busy_us,
-                   int32_t workers, const uint32_t *ids, uint32_t id_count,
-                   struct partition_plan **out)
-{
-    struct partition_plan_settings settings;
-    struct partition_plan_worker alike;
-    struct partition_speed speed;
-    struct partition_plan_worker *each = calloc((size_t)workers, sizeof *each);
-    double *tile_us = calloc((size_t)g->tiles->count + 1, sizeof *tile_us);
-    int status = PROTO_NO_MEMORY;
-
-    *out = NULL;
-    if (each && tile_us) {
-        partition_speed_defaults(&speed);
-        partition_plan_worker_init(&alike, &speed, &g->pyramid, g->tiles, 1.0, tile_us);
-        for (int32_t w = 0; w < workers; w++) {
-            each[w] = alike;
-            each[w].busy_us = busy_us ? busy_us[w] : 0.0;
-            if (!able[w])
-                each[w].tile_us = NULL;
-        }
-        partition_plan_defaults(&settings);
-        settings.workers = each;
-        settings.worker_count = workers;
-        settings.ids = ids;
-        settings.id_count = id_count;
-        status = partition_plan_open(&g->pyramid, g->tiles, &settings, out);
-    }
-    free(each);
-    free(tile_us);
-    return status;
-}
-
-void core_geometry_replan(struct coordinator_core *core)
-{
-    struct core_geometry *g = core->geometry;
-    const int32_t workers = core->settings.workers;
-    struct partition_plan *plan = NULL;
-    bool *able = calloc((size_t)workers, sizeof *able);
-
-    core_shares_drop(g->shares);
-    g->shares = NULL;
-    if (!able)
-        return;
-    bool any = false;
-    for (int w = 0; w < workers; w++) {
-        /* While a new PLAN is being answered the workers that were asked count too. */
-        able[w] = core->workers[w].state == WORKER_READY ||
-                  (core->assembling && core->workers[w].state == WORKER_PREPARING);
-        any |= able[w];
-    }
-    if (any && g->tiles->count > 0 &&
-        core_plan_open(g, able, NULL, workers, NULL, 0, &plan) == PROTO_OK)
-        g->shares = core_shares_new(plan);
-    free(able);
-}
-
 /* No FRAME of this size can be larger than one with all tiles and all rows of all bases. */
 static uint64_t frame_bytes_max(const struct core_geometry *g)
 {
@@ -101,10 +23,13 @@ static int tables_fill(struct core_geometry *g)
 
     g->wire = calloc(count ? count : 1, sizeof *g->wire);
     g->mark = calloc(count ? count : 1, 1);
-    if (!g->wire || !g->mark)
+    g->orphans = calloc(count ? count : 1, sizeof *g->orphans);
+    g->all = calloc(count ? count : 1, sizeof *g->all);
+    if (!g->wire || !g->mark || !g->orphans || !g->all)
         return PROTO_NO_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
         const struct partition_tile *tile = &g->tiles->tile[i];
+        g->all[i] = i;
         g->wire[i] = (struct proto_plan_tile){
             .level = (uint32_t)tile->level,
             .row0 = (uint32_t)tile->cells.y,
@@ -132,7 +57,9 @@ static int slots_fit(struct coordinator_core *core)
     for (int32_t i = 0; i < s->slots; i++) {
         struct core_slot *slot = &core->slots[i];
         slot->tiles = calloc(g->tiles->count ? g->tiles->count : 1, 1);
-        if (!slot->tiles)
+        slot->tile_reports =
+            calloc(g->tiles->count ? g->tiles->count : 1, sizeof *slot->tile_reports);
+        if (!slot->tiles || !slot->tile_reports)
             return PROTO_NO_MEMORY;
         int status =
             partition_merge_open(&g->pyramid, s->model, g->tiles, s->threshold, &slot->merge);
@@ -167,6 +94,25 @@ static int tiles_choose(struct core_geometry *g, const struct coordinator_core_s
     return status;
 }
 
+/* Distances at which a standing person peaks on a level: its body height over that of the level's
+ * person, and half a level's step to both sides. */
+static void reach_fill(const struct coordinator_core *core, struct core_geometry *g)
+{
+    const struct partition_model *model = core->settings.model;
+    const struct proto_config_camera *camera = core->settings.camera;
+    if (!camera)
+        return;
+    for (int32_t k = 0; k < g->pyramid.level_count; k++) {
+        const struct partition_level *level = &g->pyramid.levels[k];
+        const double step = pow(2.0, 0.5 / model->per_octave);
+        const double px = model->nets[level->net].person_px / level->scale;
+        g->reach[k] = (struct coordinator_distances){
+            .near_m = fmax(g->camera.fy * camera->body_min_m / (px * step), camera->distance_min_m),
+            .far_m = fmin(g->camera.fy * camera->body_max_m / (px / step), camera->distance_max_m),
+        };
+    }
+}
+
 int core_geometry_open(struct coordinator_core *core, struct proto_size size)
 {
     const uint32_t number = core->plans + 1;
@@ -185,6 +131,13 @@ int core_geometry_open(struct coordinator_core *core, struct proto_size size)
         status = tables_fill(g);
     if (!status)
         status = slots_fit(core);
+    if (!status)
+        status = core_cost_open(core, g);
+    g->whole = calloc((size_t)core->settings.workers, sizeof *g->whole);
+    if (!status && !g->whole)
+        status = PROTO_NO_MEMORY;
+    if (!status)
+        reach_fill(core, g);
     if (status) {
         proto_log_error("coordinator", "can't plan for frames of %d x %d: %s", size.w, size.h,
                         proto_status_text(status));
@@ -204,8 +157,16 @@ void core_geometry_close(struct coordinator_core *core)
         slot->merge = NULL;
         free(slot->tiles);
         slot->tiles = NULL;
+        free(slot->tile_reports);
+        slot->tile_reports = NULL;
     }
     core_shares_drop(g->shares);
+    for (int32_t w = 0; g->whole && w < core->settings.workers; w++)
+        core_shares_drop(g->whole[w]);
+    free(g->whole);
+    core_cost_close(g);
+    free(g->orphans);
+    free(g->all);
     partition_tiles_close(g->tiles);
     free(g->wire);
     free(g->scratch);
@@ -214,8 +175,7 @@ void core_geometry_close(struct coordinator_core *core)
     core->geometry = NULL;
 }
 
-void core_geometry_plan_message(const struct coordinator_core *core, int worker,
-                                struct proto_plan *plan)
+void core_geometry_plan_message(struct coordinator_core *core, int worker, struct proto_plan *plan)
 {
     const struct core_geometry *g = core->geometry;
     *plan = (struct proto_plan){
@@ -227,8 +187,12 @@ void core_geometry_plan_message(const struct coordinator_core *core, int worker,
         .tile_count = g->tiles->count,
         .tiles = g->wire,
     };
-    if (g->shares) {
+    if (g->shares && core->settings.split == PARTITION_SPLIT_FRAME) {
+        plan->mine_count = g->tiles->count; /* each of them computes whole frames */
+        plan->mine = g->all;
+    } else if (g->shares) {
         plan->mine_count = g->shares->plan->shares[worker].tile_count;
         plan->mine = g->shares->plan->shares[worker].tiles;
     }
+    core_cost_prepared(core, worker, plan->mine, plan->mine_count);
 }

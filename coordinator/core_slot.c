@@ -1,8 +1,5 @@
-/* One frame on its way: its rounds of assignments, the RESULTs, tiles given to others, its report.
- *
- * Round 0 is the plan. When a worker is lost or fails, the tiles nobody works on any more become a
- * further round among the workers that are left and have not failed on this frame, so there are at
- * most as many rounds as workers can be lost or fail. The first answer for a tile counts.
+/* One frame on its way: from its dispatch over the RESULTs to its end. core_round.c shares its tiles
+ * out, core_report.c tells what came of it.
  */
 #include "coordinator/core_state.h"
 
@@ -16,44 +13,17 @@ int core_slot_init(struct coordinator_core *core, struct core_slot *slot)
 {
     const size_t workers = (size_t)core->settings.workers;
     slot->first.of = calloc(workers, sizeof *slot->first.of);
-    slot->failed = calloc(workers, sizeof *slot->failed);
+    slot->tries = calloc(workers, sizeof *slot->tries);
     slot->parts = calloc(workers, sizeof *slot->parts);
-    return slot->first.of && slot->failed && slot->parts ? PROTO_OK : PROTO_NO_MEMORY;
-}
-
-static void rounds_drop(struct core_slot *slot)
-{
-    core_shares_drop(slot->first.shares);
-    slot->first.shares = NULL;
-    while (slot->first.next) {
-        struct core_round *round = slot->first.next;
-        slot->first.next = round->next;
-        core_shares_drop(round->shares);
-        free(round->of);
-        free(round);
-    }
-    slot->rounds = 0;
+    return slot->first.of && slot->tries && slot->parts ? PROTO_OK : PROTO_NO_MEMORY;
 }
 
 void core_slot_free(struct core_slot *slot)
 {
-    rounds_drop(slot);
+    core_rounds_drop(slot);
     free(slot->first.of);
-    free(slot->failed);
+    free(slot->tries);
     free(slot->parts);
-}
-
-/* Every worker with tiles in this round's plan owes a RESULT. */
-static void round_begin(struct coordinator_core *core, struct core_slot *slot,
-                        struct core_round *round)
-{
-    for (int w = 0; w < core->settings.workers; w++) {
-        const bool work = round->shares->plan->shares[w].tile_count > 0;
-        round->of[w] = (struct core_assignment){
-            .state = work ? ASSIGNMENT_DUE : ASSIGNMENT_NONE,
-        };
-    }
-    slot->rounds++;
 }
 
 static void slot_begin(struct coordinator_core *core, struct core_slot *slot)
@@ -61,9 +31,10 @@ static void slot_begin(struct coordinator_core *core, struct core_slot *slot)
     const size_t workers = (size_t)core->settings.workers;
     slot->done = 0;
     slot->error = NULL;
-    slot->searched = false;
+    slot->searched = slot->cut = false;
+    slot->orphaned_us = 0;
     slot->dispatched_us = slot->gone_us = core->now_us;
-    memset(slot->failed, 0, workers * sizeof *slot->failed);
+    memset(slot->tries, 0, workers * sizeof *slot->tries);
     for (size_t w = 0; w < workers; w++)
         slot->parts[w] = (struct coordinator_worker_report){.rank = (int32_t)w + 1};
 }
@@ -83,154 +54,89 @@ void core_slot_fail(struct coordinator_core *core, struct core_slot *slot, const
     slot_finish(core, slot);
 }
 
-void core_slot_dispatch(struct coordinator_core *core, struct core_slot *slot)
+/* From here on tiles and merge count. */
+static void slot_search(struct coordinator_core *core, struct core_slot *slot)
 {
-    struct core_geometry *g = core->geometry;
+    const struct core_geometry *g = core->geometry;
     slot_begin(core, slot);
     memset(slot->tiles, TILE_OPEN, g->tiles->count);
+    for (uint32_t t = 0; t < g->tiles->count; t++)
+        slot->tile_reports[t] =
+            (struct coordinator_tile_report){.tile = t, .level = g->tiles->tile[t].level};
     partition_merge_reset(slot->merge);
-    slot->state = SLOT_RUNNING;
     slot->searched = true;
+}
+
+void core_slot_dispatch(struct coordinator_core *core, struct core_slot *slot,
+                        struct core_shares *shares)
+{
+    slot_search(core, slot);
+    slot->state = SLOT_RUNNING;
     core->running++;
-    if (g->shares) {
-        slot->first.shares = g->shares;
-        g->shares->users++;
-        round_begin(core, slot, &slot->first);
-    }
+    core->handed_out++;
+    if (shares)
+        core_rounds_begin(core, slot, shares);
     core_slot_settle(core, slot);
 }
 
-static struct core_round *round_at(struct core_slot *slot, uint32_t index)
+static void slot_cut(struct coordinator_core *core, struct core_slot *slot)
 {
-    struct core_round *round = &slot->first;
-    if (index >= slot->rounds)
-        return NULL;
-    while (index-- > 0)
-        round = round->next;
-    return round;
+    for (uint32_t t = 0; t < core->geometry->tiles->count; t++)
+        if (slot->tiles[t] == TILE_OPEN)
+            slot->tiles[t] = TILE_GIVEN_UP;
+    slot->cut = true;
+    slot->error = "its deadline came before the last answer";
+    core->events.cut++;
+    slot_finish(core, slot);
 }
 
-static bool pending(const struct core_assignment *assignment)
+void core_slot_cut(struct coordinator_core *core, struct core_slot *slot)
 {
-    return assignment->state == ASSIGNMENT_DUE || assignment->state == ASSIGNMENT_OUT;
+    slot_search(core, slot);
+    slot_cut(core, slot);
 }
 
-/* Mark the tiles that are on somebody's list; returns the number of lists. */
-static int mark_pending(const struct coordinator_core *core, struct core_slot *slot, uint8_t *mark)
+uint64_t core_slot_deadline_us(const struct coordinator_core *core, const struct core_slot *slot)
 {
-    int lists = 0;
-    for (uint32_t r = 0; r < slot->rounds; r++) {
-        const struct core_round *round = round_at(slot, r);
-        for (int w = 0; w < core->settings.workers; w++) {
-            const struct partition_share *share = &round->shares->plan->shares[w];
-            if (!pending(&round->of[w]))
-                continue;
-            lists++;
-            for (uint32_t i = 0; i < share->tile_count; i++)
-                mark[share->tiles[i]] = 1;
-        }
-    }
-    return lists;
+    return core->settings.deadline_us > 0 ? slot->in.begin_us + core->settings.deadline_us
+                                          : UINT64_MAX;
 }
 
-/* MACs each worker still owes, over all frames. */
-static void busy_fill(const struct coordinator_core *core, double *busy)
+uint64_t core_slot_due_us(const struct coordinator_core *core, const struct core_slot *slot)
 {
-    for (int32_t s = 0; s < core->settings.slots; s++) {
-        struct core_slot *slot = &core->slots[s];
-        for (uint32_t r = 0; slot->state == SLOT_RUNNING && r < slot->rounds; r++) {
-            const struct core_round *round = round_at(slot, r);
-            for (int w = 0; w < core->settings.workers; w++)
-                if (pending(&round->of[w]))
-                    busy[w] += (double)round->shares->plan->shares[w].macs;
-        }
-    }
-}
-
-/* Give tiles to the workers that are left. Returns false when nobody can take them. */
-static bool round_add(struct coordinator_core *core, struct core_slot *slot, const uint32_t *ids,
-                      uint32_t count)
-{
-    struct core_geometry *g = core->geometry;
-    const int32_t workers = core->settings.workers;
-    struct partition_plan *plan = NULL;
-    bool *fit = calloc((size_t)workers, sizeof *fit);
-    double *busy = calloc((size_t)workers, sizeof *busy);
-    struct core_round *round = calloc(1, sizeof *round);
-    struct core_assignment *of = calloc((size_t)workers, sizeof *of);
-    bool able = false;
-
-    for (int w = 0; fit && w < workers; w++) {
-        fit[w] = core->workers[w].state == WORKER_READY && !slot->failed[w];
-        able |= fit[w];
-    }
-    if (able && busy && round && of) {
-        busy_fill(core, busy);
-        if (core_plan_open(g, fit, busy, workers, ids, count, &plan) == PROTO_OK)
-            round->shares = core_shares_new(plan);
-    }
-    free(fit);
-    free(busy);
-    if (!round || !of || !round->shares) {
-        free(round);
-        free(of);
-        return false;
-    }
-    round->of = of;
-    struct core_round *last = &slot->first;
-    while (last->next)
-        last = last->next;
-    last->next = round;
-    round_begin(core, slot, round);
-    return true;
-}
-
-/* Tiles that are open and on nobody's list go to others, or are given up. Returns whether a
- * RESULT is still awaited. */
-static bool orphans_place(struct coordinator_core *core, struct core_slot *slot)
-{
-    struct core_geometry *g = core->geometry;
-    const uint32_t count = g->tiles->count;
-    uint32_t orphans = 0;
-    bool awaited = mark_pending(core, slot, g->mark) > 0;
-
-    for (uint32_t t = 0; t < count; t++)
-        orphans += slot->tiles[t] == TILE_OPEN && !g->mark[t];
-    if (orphans > 0) {
-        uint32_t *ids = malloc(orphans * sizeof *ids);
-        uint32_t n = 0;
-        for (uint32_t t = 0; ids && t < count; t++)
-            if (slot->tiles[t] == TILE_OPEN && !g->mark[t])
-                ids[n++] = t;
-        /* A frame never dispatched has no round 0, and nobody who could take a further one. */
-        if (ids && slot->first.shares && round_add(core, slot, ids, n)) {
-            awaited = true;
-        } else {
-            for (uint32_t t = 0; t < count; t++)
-                if (slot->tiles[t] == TILE_OPEN && !g->mark[t])
-                    slot->tiles[t] = TILE_GIVEN_UP;
-            slot->error = "no worker left for some of its tiles";
-        }
-        free(ids);
-    }
-    memset(g->mark, 0, count);
-    return awaited;
+    if (slot->state != SLOT_RUNNING)
+        return UINT64_MAX;
+    const uint64_t deadline_us = core_slot_deadline_us(core, slot);
+    const uint64_t round_us = core_round_due_us(core, slot);
+    return deadline_us < round_us ? deadline_us : round_us;
 }
 
 void core_slot_settle(struct coordinator_core *core, struct core_slot *slot)
 {
     if (slot->state != SLOT_RUNNING)
         return;
-    if (slot->done == core->geometry->tiles->count || !orphans_place(core, slot))
+    if (slot->done == core->geometry->tiles->count)
+        slot_finish(core, slot);
+    else if (core->now_us >= core_slot_deadline_us(core, slot))
+        slot_cut(core, slot);
+    else if (!core_rounds_settle(core, slot))
         slot_finish(core, slot);
 }
 
-void core_slot_worker_lost(struct core_slot *slot, int worker)
+void core_slot_withdraw(struct core_slot *slot, int worker, const struct core_hand *only,
+                        enum assignment_state state)
 {
-    for (uint32_t r = 0; slot->state == SLOT_RUNNING && r < slot->rounds; r++) {
-        struct core_assignment *assignment = &round_at(slot, r)->of[worker];
-        if (pending(assignment))
-            assignment->state = ASSIGNMENT_LOST;
+    if (slot->state != SLOT_RUNNING || (only && only->seq != slot->in.seq))
+        return;
+    struct core_round *round = &slot->first;
+    for (uint32_t r = 0; r < slot->rounds; r++, round = round->next) {
+        struct core_assignment *assignment = &round->of[worker];
+        if (only && only->assignment != r)
+            continue;
+        if (assignment->state == ASSIGNMENT_DUE) /* never sent: no answer to it can come */
+            assignment->state = ASSIGNMENT_NONE;
+        else if (assignment->state == ASSIGNMENT_OUT || assignment->state == ASSIGNMENT_LATE)
+            assignment->state = state;
     }
 }
 
@@ -290,6 +196,8 @@ static int result_absorb(struct coordinator_core *core, struct core_slot *slot, 
             slot->done++;
             slot->parts[worker].tiles++;
             slot->parts[worker].macs += g->tiles->tile[t].macs;
+            slot->tile_reports[t].rank = worker + 1;
+            slot->tile_reports[t].us = result->tile_us[i];
         }
         g->mark[t] = 0;
     }
@@ -303,12 +211,24 @@ static void timing_add(const struct coordinator_core *core, struct core_slot *sl
 {
     struct coordinator_worker_report *part = &slot->parts[worker];
     const uint64_t there_us = result->finished_us - result->received_us;
+    const uint64_t compute_us = result->finished_us - result->started_us;
     const uint64_t round_trip_us = core->now_us - assignment->sent_us;
 
-    part->compute_ms += (double)(result->finished_us - result->started_us) / 1e3;
+    part->compute_ms += (double)compute_us / 1e3;
     part->queue_ms += (double)(result->started_us - result->received_us) / 1e3;
     if (round_trip_us > there_us)
         part->transfer_ms += (double)(round_trip_us - there_us) / 1e3;
+    part->sent_us = assignment->sent_us;
+    part->answered_us = part->finished_us = core->now_us;
+    part->started_us = core->now_us > compute_us ? core->now_us - compute_us : 0;
+    part->received_us = core->now_us > there_us ? core->now_us - there_us : 0;
+    uint64_t begin_us = part->started_us; /* tiles are listed in order of computing */
+    for (uint32_t i = 0; i < result->tile_count; i++) {
+        struct coordinator_tile_report *tile = &slot->tile_reports[result->tiles[i]];
+        if (tile->rank == worker + 1)
+            tile->begin_us = begin_us;
+        begin_us += result->tile_us[i];
+    }
 }
 
 static bool clock_sane(const struct proto_result *result)
@@ -319,21 +239,28 @@ static bool clock_sane(const struct proto_result *result)
 int core_slot_result(struct coordinator_core *core, struct core_slot *slot, int worker,
                      const struct proto_result *result)
 {
-    struct core_round *round = round_at(slot, result->assignment);
+    struct core_round *round = core_round_at(slot, result->assignment);
+    const uint32_t done = slot->done;
     if (!round || round->of[worker].state == ASSIGNMENT_NONE)
-        return PROTO_INVALID;
+        return PROTO_INVALID; /* it was never asked */
+    if (round->of[worker].state == ASSIGNMENT_ANSWERED) {
+        core->events.duplicates++;
+        return PROTO_OK;
+    }
     struct core_assignment *assignment = &round->of[worker];
     const struct partition_share *share = &round->shares->plan->shares[worker];
     int status = result->status;
     if (!status)
         status = clock_sane(result) ? result_absorb(core, slot, worker, result) : PROTO_INVALID;
     if (status) {
-        slot->failed[worker] = true;
-    } else if (pending(assignment)) {
+        slot->tries[worker]++;
+    } else {
         timing_add(core, slot, worker, assignment, result);
-        /* Whoever leaves tiles out does not get them again. */
+        core_cost_learn(core, worker, result);
         if (result->tile_count < share->tile_count)
-            slot->failed[worker] = true;
+            slot->tries[worker]++;
+        if (slot->done == done && share->tile_count > 0)
+            core->events.duplicates++;
     }
     assignment->state = ASSIGNMENT_ANSWERED;
     return status;
@@ -343,13 +270,14 @@ bool core_slot_next(struct coordinator_core *core, int index, struct coordinator
 {
     struct core_slot *slot = &core->slots[index];
     for (uint32_t r = 0; slot->state == SLOT_RUNNING && r < slot->rounds; r++) {
-        struct core_round *round = round_at(slot, r);
+        struct core_round *round = core_round_at(slot, r);
         for (int w = 0; w < core->settings.workers; w++) {
             const struct partition_share *share = &round->shares->plan->shares[w];
             if (round->of[w].state != ASSIGNMENT_DUE)
                 continue;
             round->of[w] = (struct core_assignment){ASSIGNMENT_OUT, core->now_us};
             slot->parts[w].bytes += share->pixel_bytes;
+            core_watch_sent(core, w, slot->in.seq, r, core_cost_share_us(core, w, share));
             core->frame_message = (struct proto_frame){
                 .plan = core->geometry->number,
                 .seq = slot->in.seq,
@@ -379,7 +307,7 @@ void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t s
         struct core_slot *slot = &core->slots[i];
         if (slot->state != SLOT_RUNNING || slot->in.seq != seq || assignment >= slot->rounds)
             continue;
-        const uint64_t begun_us = round_at(slot, assignment)->of[worker].sent_us;
+        const uint64_t begun_us = core_round_at(slot, assignment)->of[worker].sent_us;
         if (now_us > begun_us)
             slot->parts[worker].send_ms += (double)(now_us - begun_us) / 1e3;
         if (now_us > slot->gone_us)
@@ -387,57 +315,8 @@ void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t s
     }
 }
 
-/* Levels with a tile that was not searched. */
-static uint32_t missing_fill(const struct core_geometry *g, struct core_slot *slot)
-{
-    uint32_t count = 0;
-    for (uint32_t t = 0; t < g->tiles->count; t++) {
-        const int32_t level = g->tiles->tile[t].level;
-        if (slot->tiles[t] != TILE_DONE && (count == 0 || slot->missing[count - 1] != level))
-            slot->missing[count++] = level; /* tiles are in order of level */
-    }
-    return count;
-}
-
-void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
-{
-    const struct core_geometry *g = core->geometry;
-    struct coordinator_frame_report *report = &slot->report;
-    *report = (struct coordinator_frame_report){
-        .seq = slot->in.seq,
-        .source = slot->in.source,
-        .stamp_ns = slot->in.stamp_ns,
-        .size = slot->in.size,
-        .error = slot->error,
-        .capture_ms = (double)slot->in.capture_us / 1e3,
-        .send_ms = (double)(slot->gone_us - slot->dispatched_us) / 1e3,
-        .merge_ms = NAN,
-        .latency_ms = (double)(slot->finished_us - slot->in.begin_us) / 1e3,
-    };
-    if (!slot->searched)
-        return;
-    if (slot->done == g->tiles->count)
-        report->error = NULL; /* what had been given up was answered after all */
-    if (partition_merge_finish(slot->merge, &report->detections, &report->detection_count)) {
-        /* Its memory was taken with the tile set in mind, so this is a fault in the merge: say
-         * so. */
-        report->error = "the answers could not be merged";
-        report->detection_count = 0;
-    }
-    if (core->settings.ground_plane == COORDINATOR_GROUND_MEASURE)
-        report->outside = partition_merge_outside(slot->merge, g->bands);
-    report->missing = slot->missing;
-    report->missing_count = missing_fill(g, slot);
-    report->coverage = g->tiles->count ? (double)slot->done / (double)g->tiles->count : 1.0;
-    report->workers = slot->parts;
-    report->worker_count = (uint32_t)core->settings.workers;
-    for (uint32_t w = 0; w < report->worker_count; w++)
-        if (slot->parts[w].compute_ms > report->compute_ms)
-            report->compute_ms = slot->parts[w].compute_ms;
-}
-
 void core_slot_release(struct core_slot *slot)
 {
-    rounds_drop(slot);
+    core_rounds_drop(slot);
     slot->state = SLOT_FREE;
 }

@@ -20,6 +20,23 @@ struct coordinator_worker_report {
     double transfer_ms; /* on the way, both directions */
     double queue_ms;    /* received, waiting for the device */
     double compute_ms;
+    /* Of its last assignment of this frame, coordinator's clock; 0: none. All of the travel is
+     * taken for the way in, so the inner three are late by what the answer took. */
+    uint64_t sent_us, received_us, started_us, finished_us, answered_us;
+};
+
+/* One tile of one frame. */
+struct coordinator_tile_report {
+    uint32_t tile; /* index in the tile set */
+    int32_t level;
+    int32_t rank;      /* who searched it; 0: nobody */
+    uint32_t us;       /* took so long */
+    uint64_t begin_us; /* coordinator's clock, as the worker's times above */
+};
+
+/* A range of distances along the floor. */
+struct coordinator_distances {
+    double near_m, far_m;
 };
 
 /* One frame, told once and in input order. Everything pointed to is borrowed for the call. */
@@ -34,15 +51,30 @@ struct coordinator_frame_report {
     double coverage;        /* share of the tile set that was searched: 0..1 */
     uint32_t missing_count; /* levels with a tile that was not searched, ascending */
     const int32_t *missing;
-    const char *error; /* why nothing was searched, or NULL */
+    /* With a camera: where persons of these levels stand, ascending and disjoint. */
+    uint32_t missing_distance_count;
+    const struct coordinator_distances *missing_distances;
+    const char *error; /* why nothing, or not everything, was searched; NULL */
+    bool broken;       /* it could not be read */
+    bool cut;          /* its deadline came before the last answer */
     double capture_ms; /* reading and decoding */
     double send_ms;    /* first send begun .. last send buffer free */
     double compute_ms; /* of the worker that took longest */
     double merge_ms;
     double latency_ms; /* reading begun .. merged */
+    double
+        predicted_ms; /* period of the plan it was handed out by; NAN: nothing was measured yet */
+    double bound_ms;  /* no plan could have a shorter one; NAN likewise */
+    double
+        measured_ms; /* what became of predicted_ms: the slowest worker, or the port if that is limited */
+    double throttled_ms; /* it waited so long for the power budget */
+    /* Coordinator's clock: reading begun, handed out, last FRAME gone, finished. */
+    uint64_t begin_us, dispatched_us, gone_us, finished_us;
     double done_ms; /* first FRAME of the run sent .. this report; the owner of the core fills it */
     uint32_t worker_count;
     const struct coordinator_worker_report *workers; /* by rank */
+    uint32_t tile_count;                             /* of the tile set */
+    const struct coordinator_tile_report *tiles;
 };
 
 struct coordinator_run_worker {
@@ -51,6 +83,21 @@ struct coordinator_run_worker {
     const char *device; /* "cpu,f32" */
     const char *kernels;
     uint64_t memory_bytes; /* resident set after preparing; 0: not known */
+    bool reserve;          /* it works only while no other can */
+    uint64_t late, lost,
+        returned;              /* how often an answer was overdue, it was given up, it came back */
+    double lost_s, returned_s; /* last time, seconds since the run began; NAN: never */
+    const char *why;           /* it was last given up; "" */
+    double ms_per_frame;       /* learnt: all tiles on it alone; NAN: not measured */
+};
+
+/* What recovery and planning did. */
+struct coordinator_run_events {
+    uint64_t late, lost, returned; /* sums over the workers */
+    uint64_t reassigned;           /* tiles given to another worker */
+    uint64_t duplicates; /* answers ignored: another's had come first, or the frame was over */
+    uint64_t replans;    /* plans after the first of a frame size */
+    uint64_t cut;        /* frames reported at their deadline before the last answer */
 };
 
 /* What is known of a run beside its frames. Strings may be NULL (null in the report). */
@@ -65,9 +112,10 @@ struct coordinator_run {
     double wall_ms;           /* first FRAME sent .. last frame reported */
     double
         coordinator_cpu_ms; /* CPU time of the coordinator's thread: bases, packing, sending, merging; all frames */
-    double predicted_ms;   /* planned frame period; NAN: from MACs at the run's mean speed */
-    double lower_bound_ms; /* no plan can beat it; NAN: from MACs likewise */
+    double predicted_ms;   /* planned frame period; NAN: the mean of what the frames say */
+    double lower_bound_ms; /* no plan can beat it; NAN: likewise */
     int status;            /* PROTO_OK, or why the run ended early */
+    struct coordinator_run_events events;
     uint32_t worker_count;
     const struct coordinator_run_worker *workers;
     uint32_t version_count;

@@ -40,7 +40,7 @@ static double known(double ms)
 static int add_workers(struct coordinator_run_stats *stats,
                        const struct coordinator_frame_report *frame)
 {
-    double largest_macs = 0, longest_ms = 0;
+    double longest_ms = 0;
     for (uint32_t i = 0; i < frame->worker_count; i++) {
         const struct coordinator_worker_report *report = &frame->workers[i];
         struct coordinator_worker_stats *worker = worker_of(stats, report->rank);
@@ -56,16 +56,27 @@ static int add_workers(struct coordinator_run_stats *stats,
         stats->macs += report->macs;
         stats->bytes += report->bytes;
         stats->compute_ms += known(report->compute_ms);
-        largest_macs = fmax(largest_macs, (double)report->macs);
         longest_ms = fmax(longest_ms, known(report->compute_ms));
     }
-    if (longest_ms > 0) {
-        stats->computed++;
-        stats->largest_macs += largest_macs;
-        stats->longest_ms += longest_ms;
+    if (longest_ms > 0)
         coordinator_histogram_add(&stats->compute, longest_ms);
-    }
     return PROTO_OK;
+}
+
+/* A frame whose tiles went to others says nothing of the plan. */
+static void add_prediction(struct coordinator_run_stats *stats,
+                           const struct coordinator_frame_report *frame)
+{
+    if (!(frame->predicted_ms > 0) || !(frame->measured_ms > 0) || frame->coverage < 1)
+        return;
+    stats->predicted++;
+    stats->predicted_ms += frame->predicted_ms;
+    stats->measured_ms += frame->measured_ms;
+    if (frame->bound_ms > 0) {
+        stats->bounded++;
+        stats->bounded_ms += frame->predicted_ms;
+        stats->bound_ms += frame->bound_ms;
+    }
 }
 
 int coordinator_run_stats_add(struct coordinator_run_stats *stats,
@@ -75,11 +86,13 @@ int coordinator_run_stats_add(struct coordinator_run_stats *stats,
     stats->persons += frame->detection_count;
     stats->outside += frame->outside;
     coordinator_histogram_add(&stats->capture, frame->capture_ms);
-    if (frame->error) {
+    if (frame->broken) {
         stats->broken++;
         return PROTO_OK;
     }
     stats->incomplete += frame->coverage < 1;
+    stats->cut += frame->coverage < 1 && frame->cut;
+    add_prediction(stats, frame);
     stats->coverage_sum += frame->coverage;
     coordinator_histogram_add(&stats->latency, frame->latency_ms);
     coordinator_histogram_add(&stats->merge, frame->merge_ms);
@@ -101,18 +114,17 @@ struct coordinator_run_summary coordinator_run_summarise(const struct coordinato
                                                          const struct coordinator_run *run)
 {
     double readable = (double)(stats->frames - stats->broken);
-    double computed = (double)stats->computed;
-    /* Without a planner's own figures: the plan is equal speeds, calibrated by the run's mean. */
-    double ms_per_mac = ratio(stats->compute_ms, (double)stats->macs);
-    double period = ratio(stats->largest_macs * ms_per_mac, computed);
-    double bound = ratio((double)stats->macs * ms_per_mac, computed * run->worker_count);
+    double predicted = (double)stats->predicted;
+    double period = ratio(stats->predicted_ms, predicted);
+    double gap = ratio(stats->bounded_ms, stats->bound_ms) - 1;
+    double bound = period / (1 + gap);
     struct coordinator_run_summary summary = {
         .fps = ratio((double)stats->frames * 1e3, run->wall_ms),
         .coverage = ratio(stats->coverage_sum, readable),
         .speedup = ratio(stats->compute_ms, run->wall_ms),
         .predicted_ms = isnan(run->predicted_ms) ? period : run->predicted_ms,
         .lower_bound_ms = isnan(run->lower_bound_ms) ? bound : run->lower_bound_ms,
-        .measured_ms = ratio(stats->longest_ms, computed),
+        .measured_ms = ratio(stats->measured_ms, predicted),
         .macs = (double)stats->macs,
     };
     summary.efficiency = ratio(summary.speedup, run->worker_count);

@@ -16,10 +16,13 @@ struct coordinator_worker_stats {
 struct coordinator_run_stats {
     uint64_t frames, broken, incomplete, persons, outside, bytes, macs;
     double coverage_sum; /* over readable frames */
-    /* Over frames that some worker computed: what the cost model and the plan say of a frame. */
-    uint64_t computed;
-    double largest_macs, compute_ms; /* sums of: the slowest worker's MACs, all workers' time */
-    double longest_ms;               /* sum of the slowest worker's time */
+    uint64_t cut;        /* of the incomplete ones, those whose deadline came first */
+    double compute_ms;   /* all workers' time */
+    /* Over completely searched frames whose plan's period was predicted: sums. */
+    uint64_t predicted;
+    double predicted_ms, measured_ms;
+    uint64_t bounded; /* of them, those with a lower bound */
+    double bounded_ms, bound_ms;
     struct coordinator_histogram latency, compute, capture, merge;
     uint32_t worker_count, worker_cap;
     struct coordinator_worker_stats *workers; /* in order of appearance; owned */

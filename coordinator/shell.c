@@ -381,7 +381,7 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     shell->settings = *settings;
     shell->post.link = link;
     shell->settings.core.workers = link->size - 1;
-    shell->settings.core.slots = settings->core.depth;
+    shell->settings.core.slots = coordinator_core_in_flight_max(&shell->settings.core);
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
     if (!status)
         status = memory_open(shell);
@@ -390,8 +390,9 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     if (!status)
         status = handles_open(shell);
     if (!status)
-        status = coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
-                                         settings->core.depth, on_read, shell, &shell->reader);
+        status =
+            coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
+                                    shell->settings.core.slots, on_read, shell, &shell->reader);
     if (!status)
         status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
     if (status) {
@@ -419,6 +420,7 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
     run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;
+    coordinator_core_events(shell->core, &run->events);
     run->worker_count = (uint32_t)shell->settings.core.workers;
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)

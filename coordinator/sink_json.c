@@ -72,6 +72,21 @@ static void write_timing(FILE *file, const struct coordinator_frame_report *repo
     fputs("]}", file);
 }
 
+/* Null where nothing is missing, or the camera is not known. */
+static void write_distances(FILE *file, const struct coordinator_frame_report *report)
+{
+    if (report->missing_distance_count == 0) {
+        fputs("null", file);
+        return;
+    }
+    fputc('[', file);
+    for (uint32_t i = 0; i < report->missing_distance_count; i++) {
+        const struct coordinator_distances *d = &report->missing_distances[i];
+        fprintf(file, "%s[%.2f,%.2f]", i ? "," : "", d->near_m, d->far_m);
+    }
+    fputc(']', file);
+}
+
 static int json_frame(struct coordinator_sink *sink, const struct coordinator_frame_report *report,
                       const struct coordinator_image *image)
 {
@@ -93,7 +108,9 @@ static int json_frame(struct coordinator_sink *sink, const struct coordinator_fr
     fputs(",\"missing\":[", file);
     for (uint32_t i = 0; i < report->missing_count; i++)
         fprintf(file, i ? ",%d" : "%d", (int)report->missing[i]);
-    fputs("],", file);
+    fputs("],\"missing_m\":", file);
+    write_distances(file, report);
+    fputc(',', file);
     if (report->error) {
         fputs("\"error\":", file);
         coordinator_json_string(file, report->error);

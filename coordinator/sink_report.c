@@ -49,6 +49,12 @@ static json_t *percentiles(const struct coordinator_histogram *histogram)
                      rounded(histogram->count ? histogram->max : NAN));
 }
 
+/* Was given up and came back after that. */
+static bool is_back(const struct coordinator_run_worker *worker)
+{
+    return worker->returned > 0 && worker->returned_s >= worker->lost_s;
+}
+
 static json_t *worker_json(const struct coordinator_run_worker *about,
                            const struct coordinator_worker_stats *stats,
                            const struct coordinator_run_summary *summary, double wall_ms)
@@ -56,13 +62,14 @@ static json_t *worker_json(const struct coordinator_run_worker *about,
     static const struct coordinator_worker_stats none;
     const struct coordinator_worker_stats *s = stats ? stats : &none;
     return json_pack(
-        "{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "rank",
+        "{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}", "rank",
         (int)about->rank, "host", text(about->host), "device", text(about->device), "kernels",
         text(about->kernels), "tiles", (json_int_t)s->tiles, "macs", (json_int_t)s->macs, "share",
         rounded(coordinator_run_share(s, summary)), "compute_ms", rounded(s->compute_ms),
         "transfer_ms", rounded(s->transfer_ms), "queue_ms", rounded(s->queue_ms), "idle_ms",
         rounded(fmax(0, wall_ms - s->compute_ms)), "bytes", (json_int_t)s->bytes, "memory_bytes",
-        about->memory_bytes ? json_integer((json_int_t)about->memory_bytes) : json_null());
+        about->memory_bytes ? json_integer((json_int_t)about->memory_bytes) : json_null(),
+        "reserve", (int)about->reserve, "whole_frame_ms", rounded(about->ms_per_frame));
 }
 
 static json_t *workers_json(const struct sink_report *report, const struct coordinator_run *run,
@@ -76,6 +83,33 @@ static json_t *workers_json(const struct sink_report *report, const struct coord
                               summary, run->wall_ms));
     }
     return list;
+}
+
+/* One entry for each worker that was ever given up, as it last was. */
+static json_t *lost_json(const struct coordinator_run *run)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct coordinator_run_worker *w = &run->workers[i];
+        if (w->lost > 0)
+            json_array_append_new(list, json_pack("{s:i, s:o, s:o, s:o, s:I, s:o}", "rank",
+                                                  (int)w->rank, "host", text(w->host), "at_s",
+                                                  rounded(w->lost_s), "why", text(w->why), "times",
+                                                  (json_int_t)w->lost, "returned_s",
+                                                  rounded(is_back(w) ? w->returned_s : NAN)));
+    }
+    return list;
+}
+
+static json_t *recovery_json(const struct coordinator_run *run,
+                             const struct coordinator_run_stats *stats)
+{
+    const struct coordinator_run_events *e = &run->events;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "late", (json_int_t)e->late,
+                     "lost", (json_int_t)e->lost, "returned", (json_int_t)e->returned,
+                     "tiles_reassigned", (json_int_t)e->reassigned, "answers_ignored",
+                     (json_int_t)e->duplicates, "replans", (json_int_t)e->replans, "frames_cut",
+                     (json_int_t)stats->cut, "lost_workers", lost_json(run));
 }
 
 static json_t *versions_json(const struct coordinator_run *run)
@@ -140,6 +174,7 @@ static json_t *report_json(const struct sink_report *report, const struct coordi
     put(root, "measured_ms", rounded(summary.measured_ms), &failed);
     put(root, "gap", rounded(summary.gap), &failed);
     put(root, "model_error", rounded(summary.model_error), &failed);
+    put(root, "recovery", recovery_json(run, stats), &failed);
     put(root, "watts", json_null(), &failed);
     put(root, "joules_per_frame", json_null(), &failed);
     put(root, "power", json_string("no data"), &failed);
@@ -225,6 +260,7 @@ coordinator_sink_report_totals(const struct coordinator_sink *sink)
         .frames = stats->frames,
         .broken = stats->broken,
         .incomplete = stats->incomplete,
+        .cut = stats->cut,
         .persons = stats->persons,
     };
 }
@@ -268,6 +304,31 @@ static void print_workers(const struct sink_report *report, const struct coordin
     }
 }
 
+/* A line for each worker that was given up, and one for what else recovery did. */
+static void print_recovery(const struct coordinator_run *run, FILE *out)
+{
+    const struct coordinator_run_events *e = &run->events;
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct coordinator_run_worker *w = &run->workers[i];
+        if (w->lost == 0)
+            continue;
+        fprintf(out, "lost rank %d on %s after %.1f s: %s", (int)w->rank,
+                w->host && *w->host ? w->host : "an unknown host", w->lost_s, w->why ? w->why : "");
+        if (w->lost > 1)
+            fprintf(out, " (%llu times)", (unsigned long long)w->lost);
+        if (is_back(w))
+            fprintf(out, "; back after %.1f s\n", w->returned_s);
+        else
+            fputs("; not back\n", out);
+    }
+    if (e->late + e->lost + e->reassigned > 0)
+        fprintf(out,
+                "recovery: %llu late answers, %llu tiles given to others, %llu answers ignored, "
+                "%llu new plans\n",
+                (unsigned long long)e->late, (unsigned long long)e->reassigned,
+                (unsigned long long)e->duplicates, (unsigned long long)e->replans);
+}
+
 static void print_ground_plane(const struct sink_report *report, const struct coordinator_run *run,
                                FILE *out)
 {
@@ -299,6 +360,8 @@ void coordinator_sink_report_print(const struct coordinator_sink *sink,
     if (stats->incomplete)
         fprintf(out, ", %llu frames not searched completely",
                 (unsigned long long)stats->incomplete);
+    if (stats->cut)
+        fprintf(out, ", %llu of them cut short by their deadline", (unsigned long long)stats->cut);
     if (isfinite(summary.fps))
         fprintf(out, "; %.2f frames/s", summary.fps);
     fprintf(out, "\nlatency p50 %s, p95 %s",
@@ -311,5 +374,6 @@ void coordinator_sink_report_print(const struct coordinator_sink *sink,
     print_percent(out, ", model error", summary.model_error);
     fputs(", power: no data\n", out);
     print_ground_plane(report, run, out);
+    print_recovery(run, out);
     print_workers(report, run, &summary, out);
 }

@@ -5,7 +5,11 @@
  *   efficiency   speed-up / workers
  *   gap          planned period / lower bound - 1: what the plan gives away
  *   model error  measured period / planned period - 1: what the cost model gets wrong; the measured
- *                period is the compute time of a frame's slowest worker
+ *                period is the compute time of a frame's slowest worker, or what sending took where
+ *                the coordinator's port is known to be limited
+ *                Both are means over the frames whose plan had a prediction: with neither profile nor
+ *                board's file that is from when all workers have answered once.
+ *   recovery     counts, and when, why and where each lost worker was last given up
  *   ground plane on, off or measure; macs_share is what its bands cost, as a share of the whole
  *                pyramid; detections_lost counts, with measure, those that peak outside the bands
  */
@@ -29,6 +33,7 @@ struct coordinator_sink_report_totals {
     uint64_t frames;     /* all */
     uint64_t broken;     /* could not be read */
     uint64_t incomplete; /* read, but coverage below 1 */
+    uint64_t cut;        /* of them, those whose deadline came first */
     uint64_t persons;
 };
 struct coordinator_sink_report_totals

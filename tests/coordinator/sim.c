@@ -583,7 +583,7 @@ static void deliver(struct sim *sim, struct event *event)
         break;
     case EVENT_BEAT:
         for (int w = 0; w < sim->settings->workers; w++) {
-            const struct proto_beat beat = {0};
+            const struct proto_beat beat = {.state = PROTO_WORKER_READY};
             if (sim->said_hello[w] && !sim->vanished[w] && sim->now_us >= sim->silent_until_us[w])
                 coordinator_core_beat(sim->core, w, &beat, sim->now_us);
         }

@@ -1,0 +1,280 @@
+/* Who computes what: the plan of the next frames, and when another one is worth it.
+ *
+ * A plan is made anew when workers come or go, and when costs have changed so much that another one
+ * would gain replan_gain of the period. Trying costs a few milliseconds, so it is done only where
+ * the cheapest bound leaves room, and ever more rarely while it finds nothing. Detections do not
+ * depend on it.
+ */
+#include "coordinator/core_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { REVIEW_FIRST = 4, REVIEW_RAREST = 1024 };
+
+static struct core_shares *shares_new(struct partition_plan *plan)
+{
+    struct core_shares *shares = calloc(1, sizeof *shares);
+    if (!shares) {
+        partition_plan_close(plan);
+        return NULL;
+    }
+    *shares = (struct core_shares){.plan = plan, .users = 1, .period_us = NAN, .bound_us = NAN};
+    return shares;
+}
+
+void core_shares_drop(struct core_shares *shares)
+{
+    if (!shares || --shares->users > 0)
+        return;
+    partition_plan_close(shares->plan);
+    free(shares);
+}
+
+/* Costs of the workers that are able, in the core's scratch. */
+static void settings_fill(struct coordinator_core *core, const bool *able, bool busy,
+                          struct partition_plan_settings *settings)
+{
+    const struct core_geometry *g = core->geometry;
+    partition_plan_defaults(settings);
+    for (int32_t w = 0; w < core->settings.workers; w++) {
+        core->costs[w] = g->costs[w];
+        if (!able[w])
+            core->costs[w].tile_us = NULL;
+        else if (busy)
+            core->costs[w].busy_us = core_watch_busy_us(core, w);
+    }
+    settings->workers = core->costs;
+    settings->worker_count = core->settings.workers;
+    settings->port_bytes_per_us = core->settings.port_bytes_per_us;
+    settings->split = core->settings.split;
+}
+
+struct core_shares *core_plan_share(struct coordinator_core *core, const bool *able, bool busy,
+                                    const uint32_t *ids, uint32_t count)
+{
+    const struct core_geometry *g = core->geometry;
+    struct partition_plan_settings settings;
+    struct partition_plan *plan;
+    bool any = false;
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        any |= able[w];
+    if (!any || g->tiles->count == 0)
+        return NULL;
+    settings_fill(core, able, busy, &settings);
+    settings.ids = ids;
+    settings.id_count = count;
+    if (ids) /* what is left of a frame: to be done as soon as possible */
+        settings.split = PARTITION_SPLIT_TILE;
+    if (partition_plan_open(&g->pyramid, g->tiles, &settings, &plan))
+        return NULL;
+    return shares_new(plan);
+}
+
+/* Fills core->able: the workers of the best kind there is: able ones, the reserve, late ones. While a
+ * new PLAN is being answered those that were asked count too. Returns whether there are any. */
+static bool able_fill(struct coordinator_core *core)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        bool any = false;
+        for (int32_t w = 0; w < core->settings.workers; w++) {
+            const struct core_worker *worker = &core->workers[w];
+            const bool may =
+                core_worker_able(worker) || (core->assembling && worker->state == WORKER_PREPARING);
+            const int its = worker->late ? 2 : w == core->settings.reserve ? 1 : 0;
+            core->able[w] = may && its == kind;
+            any |= core->able[w];
+        }
+        if (any)
+            return true;
+    }
+    return false;
+}
+
+/* The figures of a plan by the costs known now. The bound takes longer: core_plan_idle. */
+static void shares_judge(struct coordinator_core *core, struct core_shares *shares)
+{
+    struct partition_plan_settings settings;
+    shares->period_us = NAN;
+    shares->bound_due = false;
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        if (shares->plan->shares[w].tile_count > 0 && !core_cost_absolute(&core->workers[w]))
+            return;
+    settings_fill(core, core->able, false, &settings);
+    shares->period_us = partition_plan_period(shares->plan, &settings);
+    shares->bound_due = true;
+}
+
+static void whole_drop(struct coordinator_core *core)
+{
+    for (int32_t w = 0; w < core->settings.workers; w++) {
+        core_shares_drop(core->geometry->whole[w]);
+        core->geometry->whole[w] = NULL;
+    }
+}
+
+static void shares_take(struct coordinator_core *core, struct core_shares *shares)
+{
+    struct core_geometry *g = core->geometry;
+    core_shares_drop(g->shares);
+    whole_drop(core);
+    g->shares = shares;
+    core->reviewed = core->handed_out;
+    core->review_after = REVIEW_FIRST;
+}
+
+void core_plan_renew(struct coordinator_core *core)
+{
+    struct core_geometry *g = core->geometry;
+    const bool first = !g->shares && !g->planned;
+    g->replan_due = false;
+    core_cost_refresh(core);
+    shares_take(core, able_fill(core) ? core_plan_share(core, core->able, false, NULL, 0) : NULL);
+    if (!g->shares)
+        return;
+    g->planned = true;
+    core->events.replans += !first && !core->assembling;
+    shares_judge(core, g->shares);
+}
+
+/* No plan of these workers is shorter: all of the work at all of the speed. */
+static double cheap_bound_us(const struct coordinator_core *core)
+{
+    const struct core_geometry *g = core->geometry;
+    double rate = 0.0;
+    for (int32_t w = 0; w < core->settings.workers; w++) {
+        double us = 0.0;
+        for (uint32_t t = 0; core->able[w] && t < g->tiles->count; t++)
+            us += g->costs[w].tile_us[t];
+        if (us > 0.0)
+            rate += 1.0 / us;
+    }
+    return rate > 0.0 ? 1.0 / rate : INFINITY;
+}
+
+/* Would another plan gain enough? */
+static void review(struct coordinator_core *core)
+{
+    struct core_geometry *g = core->geometry;
+    const double gain = core->settings.replan_gain;
+    struct core_shares *other = NULL;
+
+    core_cost_refresh(core);
+    if (!able_fill(core))
+        return;
+    shares_judge(core, g->shares);
+    core->reviewed = core->handed_out;
+    if (isnan(g->shares->period_us))
+        return;
+    if (cheap_bound_us(core) < g->shares->period_us * (1.0 - gain))
+        other = core_plan_share(core, core->able, false, NULL, 0);
+    if (other && other->plan->period_us < g->shares->period_us * (1.0 - gain)) {
+        shares_take(core, other);
+        shares_judge(core, other);
+        core->events.replans++;
+    } else {
+        core_shares_drop(other);
+        if (core->review_after < (uint64_t)core->settings.replan_frames)
+            core->review_after = (uint64_t)core->settings.replan_frames;
+        else if (other && core->review_after < REVIEW_RAREST)
+            core->review_after *= 2;
+    }
+}
+
+static void plan_check(struct coordinator_core *core)
+{
+    const struct core_geometry *g = core->geometry;
+    if (g->replan_due || !g->shares)
+        core_plan_renew(core);
+    else if (core->settings.replan_frames > 0 &&
+             core->handed_out >= core->reviewed + core->review_after)
+        review(core);
+    else if (isnan(g->shares->period_us) && core->handed_out > core->reviewed) {
+        /* The first answers are there, perhaps of all workers: now times are known. */
+        core_cost_refresh(core);
+        able_fill(core);
+        shares_judge(core, g->shares);
+    }
+}
+
+/* Replicas: the worker that will have finished first takes the whole frame. */
+static int32_t whole_worker(struct coordinator_core *core)
+{
+    int32_t best = -1;
+    double best_us = 0.0;
+    if (!able_fill(core))
+        return -1;
+    for (int32_t w = 0; w < core->settings.workers; w++) {
+        const struct core_worker *worker = &core->workers[w];
+        if (!core->able[w] || worker->hand_count >= core->settings.depth)
+            continue;
+        double us = core_watch_busy_us(core, w) + core->geometry->costs[w].frame_us;
+        for (uint32_t t = 0; t < core->geometry->tiles->count; t++)
+            us += core->geometry->costs[w].tile_us[t];
+        /* Before anything was measured: who has the fewest. */
+        if (!core_cost_absolute(worker))
+            us *= 1.0 + worker->hand_count;
+        if (best < 0 || us < best_us) {
+            best = w;
+            best_us = us;
+        }
+    }
+    return best;
+}
+
+static struct core_shares *whole_next(struct coordinator_core *core)
+{
+    struct core_geometry *g = core->geometry;
+    const int32_t w = whole_worker(core);
+    if (w < 0)
+        return NULL;
+    if (!g->whole[w]) {
+        for (int32_t i = 0; i < core->settings.workers; i++)
+            core->able[i] = i == w;
+        g->whole[w] = core_plan_share(core, core->able, false, NULL, 0);
+    }
+    if (g->whole[w]) { /* the figures are those of the rotation */
+        g->whole[w]->period_us = g->shares->period_us;
+        g->whole[w]->bound_us = g->shares->bound_us;
+    }
+    return g->whole[w];
+}
+
+/* Does everybody with a share have room for it? */
+static bool room(const struct coordinator_core *core, const struct core_shares *shares)
+{
+    const int32_t most = core->settings.deadline_us > 0 ? core->settings.depth : core->hand_max;
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        if (shares->plan->shares[w].tile_count > 0 && core->workers[w].hand_count >= most)
+            return false;
+    return true;
+}
+
+bool core_plan_next(struct coordinator_core *core, struct core_shares **shares)
+{
+    struct core_geometry *g = core->geometry;
+    plan_check(core);
+    *shares = g->shares;
+    if (!g->shares)
+        return core_worker_hope_us(core) == 0 ||
+               core->now_us >= core->alone_us + core_worker_hope_us(core);
+    if (core->settings.split == PARTITION_SPLIT_FRAME)
+        *shares = whole_next(core);
+    if (!*shares || !room(core, *shares))
+        return false;
+    (*shares)->users++;
+    return true;
+}
+
+void core_plan_idle(struct coordinator_core *core)
+{
+    struct core_geometry *g = core->geometry;
+    struct partition_plan_settings settings;
+    if (!g || !g->shares || !g->shares->bound_due)
+        return;
+    g->shares->bound_due = false;
+    able_fill(core);
+    settings_fill(core, core->able, false, &settings);
+    if (partition_bound_period(&g->pyramid, g->tiles, &settings, &g->shares->bound_us))
+        g->shares->bound_us = NAN;
+}
