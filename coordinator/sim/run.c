@@ -522,7 +522,7 @@ int sim_run(const struct sim_settings *settings, struct sim_outcome *outcome)
     *outcome = (struct sim_outcome){.hash = 0xcbf29ce484222325u, .tail_period_us = NAN};
     int status = open_all(&sim);
     if (!status) {
-        if (settings->log || settings->fault_count > 0)
+        if (!settings->loud)
             sim_log_core(&sim);
         for (int32_t b = 0; b < settings->board_count; b++)
             sim_board_start(&sim, b, 0);
@@ -535,7 +535,8 @@ int sim_run(const struct sim_settings *settings, struct sim_outcome *outcome)
             afterwards(&sim);
         }
         tell_end(&sim);
-        sim_log_end();
+        if (!settings->loud)
+            sim_log_end();
         status = sim.status;
     }
     close_all(&sim);

@@ -56,6 +56,7 @@ struct sim_settings {
     uint64_t recovery_us;
     uint64_t tail_frames;
     FILE *log; /* NULL; every event, a line each */
+    bool loud; /* false; the core's own log lines go to stderr as ever, not to `log` */
     /* Called with each report; NULL. */
     void (*on_report)(void *arg, const struct coordinator_frame_report *report, uint64_t now_us);
     void *on_report_arg;
