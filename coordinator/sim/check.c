@@ -149,7 +149,8 @@ static void check_tiles(struct sim *sim, int worker, const struct proto_frame *f
 
 void sim_check_frame(struct sim *sim, const struct coordinator_action *action)
 {
-    enum { OUT_MAX = 4 }; /* times the depth: round 0 and what was asked again */
+    /* Round 0 of as many frames as may be in flight, and what was asked again or came too late. */
+    enum { OUT_MAX = 4, OUT_MORE = 8 };
     const struct proto_frame *frame = action->frame;
     struct sim_peer *peer = &sim->check.peers[action->worker];
     const struct sim_slot *slot = &sim->slots[action->slot];
@@ -167,7 +168,7 @@ void sim_check_frame(struct sim *sim, const struct coordinator_action *action)
     else if (frame->tile_count == 0)
         wrong = "there is nothing to do";
     else if (sim->boards[action->worker].frames >=
-             (uint32_t)(OUT_MAX * (sim->settings.core.depth + 1)))
+             (uint32_t)(OUT_MAX * sim->settings.core.depth + OUT_MORE))
         wrong = "too many others are still on their way to it or in its queue";
     if (wrong)
         sim_break(sim, "rank %d is sent FRAME %" PRIu64 ", but %s", action->worker + 1, frame->seq,

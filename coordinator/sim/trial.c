@@ -6,14 +6,17 @@
 
 #include "proto/status.h"
 
-/* Times of a cluster that computes some ten frames a second: the run should be short, the core's own times as
- * in earnest. */
+/* The core's longer waits are cut down, so that a run is short. */
 enum {
     FAULTS_FROM_US = 1000,
     FAULTS_TO_US = 1500000,
     FAULT_LONG_US = 2500000,
-    JOIN_US = 5000000,
+    JOIN_US = 3000000,
     SILENCE_US = 500000,
+    STARTING_US = 2000000,
+    PATIENCE_US = 1000000,
+    BENCH_US = 100000,
+    RECOVERY_US = 4000000,
     TAIL_FRAMES = 20,
     WARM_UP_FRAMES = 12, /* of the run without faults, before its period is measured */
 };
@@ -64,6 +67,7 @@ void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model
     struct sim_settings *s = &trial->settings;
 
     trial->seed = seed;
+    trial->speed = true;
     trial->healthy_period_us = NAN;
     trial->verdict[0] = '\0';
     sim_defaults(s);
@@ -73,6 +77,10 @@ void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model
     s->core.slots = s->core.depth + (int32_t)sim_random_below(&random, 3);
     s->core.join_us = JOIN_US;
     s->core.silence_us = SILENCE_US;
+    s->core.starting_us = STARTING_US;
+    s->core.patience_us = PATIENCE_US;
+    s->core.bench_us = BENCH_US;
+    s->recovery_us = RECOVERY_US;
     s->frame = sizes[sim_random_below(&random, 4)];
     if (sim_random_chance(&random, 0.2))
         s->other_frame = sizes[sim_random_below(&random, 4)];
@@ -148,7 +156,7 @@ int sim_trial_run(struct sim_trial *trial)
         snprintf(trial->verdict, sizeof trial->verdict, "%s", outcome->broken);
         return PROTO_OK;
     }
-    if (trial->settings.fault_count == 0 || isnan(outcome->tail_period_us) ||
+    if (!trial->speed || trial->settings.fault_count == 0 || isnan(outcome->tail_period_us) ||
         trial->settings.unreadable > 0)
         return PROTO_OK;
     status = healthy_run(trial);

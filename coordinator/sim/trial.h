@@ -13,6 +13,7 @@ struct sim_trial {
     struct sim_settings settings; /* points into this struct: don't copy it */
     struct sim_board_settings boards[SIM_TRIAL_BOARDS_MAX];
     struct sim_fault faults[SIM_TRIAL_FAULTS_MAX];
+    bool speed; /* true: it must come back to full speed */
     struct sim_outcome outcome;
     double
         healthy_period_us; /* the same boards, those that are usable at the end, without faults; NAN: not run */

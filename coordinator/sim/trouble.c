@@ -26,7 +26,7 @@ static void apply(struct sim *sim, int32_t b)
             link->delay_us += fault->amount;
             break;
         case SIM_FAULT_NARROW:
-            link->narrow *= fault->amount;
+            link->narrow = fault->amount > link->narrow ? fault->amount : link->narrow;
             break;
         case SIM_FAULT_REORDER:
             link->reorder_us += fault->amount;

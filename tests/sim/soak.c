@@ -19,16 +19,20 @@
 static struct partition_model model;
 static struct sim_trial trial;
 static uint32_t kinds = SIM_TRIAL_ALL;
+static bool speed = true;
 
 static void print_help(void)
 {
-    puts("usage: soak [--from N] [--seeds N] [--keep-going] [--kinds MASK] | --seed N [--log]");
+    puts("usage: soak [--from N] [--seeds N] [--keep-going] [--kinds MASK] [--no-speed] | --seed N "
+         "[--log]");
 }
 
 static int one(uint64_t seed, FILE *log)
 {
     sim_trial_draw(&trial, &model, seed, kinds);
     trial.settings.log = log;
+    trial.speed = speed;
+    trial.speed = speed;
     if (log)
         sim_trial_print(&trial, log);
     if (sim_trial_run(&trial)) {
@@ -64,10 +68,15 @@ static int seeds_run(uint64_t from, uint64_t count, bool keep_going)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"from", required_argument, NULL, 'f'},  {"seeds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},  {"log", no_argument, NULL, 'l'},
-        {"kinds", required_argument, NULL, 'm'}, {"keep-going", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"from", required_argument, NULL, 'f'},
+        {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},
+        {"log", no_argument, NULL, 'l'},
+        {"kinds", required_argument, NULL, 'm'},
+        {"no-speed", no_argument, NULL, 'p'},
+        {"keep-going", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     uint64_t from = 1, seeds = 100000, seed = 0;
     bool log = false, single = false, keep_going = false;
@@ -85,6 +94,9 @@ int main(int argc, char **argv)
             break;
         case 'm':
             kinds = (uint32_t)strtoul(optarg, NULL, 0);
+            break;
+        case 'p':
+            speed = false;
             break;
         case 'l':
             log = true;
