@@ -12,6 +12,7 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
+int cli_bench(int argc, char **argv);
 int cli_detect(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_scene(int argc, char **argv);

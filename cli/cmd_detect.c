@@ -16,8 +16,10 @@
 #include "coordinator/sink_json.h"
 #include "coordinator/sink_picture.h"
 #include "coordinator/sink_report.h"
+#include "proto/launcher.h"
 #include "proto/log.h"
 #include "proto/status.h"
+#include "worker/guard.h"
 #include "worker/rank.h"
 
 /* What rank 0 holds besides the link. Zeroed, then filled in order; closed in any state. */
@@ -31,6 +33,7 @@ struct detect {
     int sink_count;
     struct coordinator_sink *report; /* one of the sinks */
     struct coordinator_shell *shell;
+    bool all_left; /* every worker said goodbye */
 };
 
 static void worker_settings(const struct detect_options *options, const char *model_dir, bool alone,
@@ -44,6 +47,10 @@ static void worker_settings(const struct detect_options *options, const char *mo
     settings->gpu.threads = config->threads >= 0 ? config->threads : (alone ? 0 : 1);
     settings->gpu.softmax = options->softmax;
     settings->beat_us = (uint64_t)(config->beat_ms * 1e3);
+    if (options->power)
+        settings->power.spec = options->power;
+    if (options->power_root)
+        settings->power.root = options->power_root;
 }
 
 /* ---- coordinator ---- */
@@ -121,7 +128,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
 {
     const struct proto_config_detect *config = &options->config;
     struct coordinator_source_settings source;
-    struct coordinator_shell_settings shell = {.link = link};
+    struct coordinator_shell_settings shell = {.link = link, .launcher = proto_launcher_output()};
 
     *detect = (struct detect){.options = options};
     int status = cli_model_find(config->model ? config->model : "paper", detect->model_dir);
@@ -132,10 +139,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     coordinator_core_defaults(&shell.core);
     shell.core.model = detect->model;
     shell.core.depth = config->depth;
-    if (config->tile_rows >= 0)
-        shell.core.tiles.max_rows = config->tile_rows;
-    if (config->tile_cols >= 0)
-        shell.core.tiles.max_cols = config->tile_cols;
+    partition_tile_configure(&shell.core.tiles, config);
     status = camera_choose(detect, &shell.core);
     if (!status)
         status = threshold_choose(detect, &shell.core.threshold);
@@ -212,6 +216,7 @@ static int coordinate(struct detect *detect)
     };
     int status = coordinator_shell_run(detect->shell);
     coordinator_shell_describe(detect->shell, &run);
+    detect->all_left = coordinator_shell_all_left(detect->shell);
     const int finished = sinks_finish(detect, &run);
     if (!status)
         status = finished;
@@ -267,39 +272,58 @@ static int run_alone(const struct detect_options *options)
 
 /* ---- under mpirun ---- */
 
-static int run_rank0(const struct detect_options *options, struct proto_link *link)
+static int run_rank0(const struct detect_options *options, struct proto_link *link, bool *all_left)
 {
     struct detect detect;
     int code;
     int status = detect_open(&detect, options, link);
     if (status) {
         code = cli_exit_code(status);
-        coordinator_dismiss(link);
+        *all_left = coordinator_dismiss(link);
     } else {
         code = coordinate(&detect);
+        *all_left = detect.all_left;
     }
     detect_close(&detect);
     return code;
 }
 
-/* A worker's code is 0 once it was told to stop: what became of the run is rank 0's to say.
- * unable: NULL, or what is wrong with the options here, perhaps only on this host. */
-static int run_worker(const struct detect_options *options, struct proto_link *link,
-                      const char *unable)
+/* What a worker works with. unable: NULL, or what is wrong with the options here, perhaps only on this
+ * host; then it still tells the coordinator so. model_dir: room for the settings to point to. */
+static void worker_prepare(const struct detect_options *options, const char *unable,
+                           char model_dir[CLI_PATH_MAX], struct worker_rank_settings *settings)
 {
-    char model_dir[CLI_PATH_MAX];
-    struct worker_rank_settings settings;
     const char *name = options->config.model ? options->config.model : "paper";
 
     /* Without a model it still has to tell the coordinator so: the name will do for that. */
     if (!cli_model_search(name, model_dir))
-        snprintf(model_dir, sizeof model_dir, "%s", name);
-    worker_settings(options, model_dir, false, &settings);
-    settings.unable = unable;
-    const int status = worker_rank_run(link, &settings);
-    if (unable)
+        snprintf(model_dir, CLI_PATH_MAX, "%s", name);
+    worker_settings(options, model_dir, false, settings);
+    settings->unable = unable;
+}
+
+/* A worker's code is 0 once it was told to stop: what became of the run is rank 0's to say. */
+static int run_worker(struct proto_link *link, const struct worker_rank_settings *settings)
+{
+    const int status = worker_rank_run(link, settings);
+    if (settings->unable)
         return CLI_USAGE;
     return status == PROTO_LOST ? CLI_FAILED : CLI_DONE;
+}
+
+/* Guard, rank and device process, where the launcher says who is who before MPI starts. */
+static struct worker_guard *guard_start(const struct worker_rank_settings *settings)
+{
+    struct worker_guard_settings guard;
+    struct worker_guard *self = NULL;
+    if (proto_launcher_rank() < 0 || proto_launcher_size() < 2)
+        return NULL;
+    worker_guard_defaults(&guard);
+    guard.coordinator = proto_launcher_rank() == 0;
+    guard.rank = settings;
+    if (worker_guard_start(&guard, &self))
+        proto_log_warn("cli", "no guard: a crash of this process ends the job");
+    return self;
 }
 
 /* Under mpirun all ranks parse the same line: rank 0 prints what is wrong, the others keep it. */
@@ -335,34 +359,53 @@ static bool workers_fit(const struct detect_options *options, int size, bool spe
     return false;
 }
 
+static int run_launched(const struct detect_options *options, enum detect_parse parsed)
+{
+    char model_dir[CLI_PATH_MAX];
+    struct worker_rank_settings settings;
+    struct proto_link *link = NULL;
+    bool all_left = true;
+    int code = parsed == DETECT_HELP ? CLI_DONE : CLI_USAGE;
+
+    worker_prepare(options, parsed == DETECT_RUN ? NULL : heard, model_dir, &settings);
+    settings.guard = guard_start(&settings);
+    const int status = proto_link_mpi_open(&link);
+    if (status)
+        proto_link_mpi_exit(NULL, cli_exit_code(status));
+    const bool speak = link->rank == 0;
+    if (settings.guard)
+        worker_guard_started(settings.guard, !speak && proto_link_mpi_detach(link));
+    if (parsed == DETECT_HELP || (parsed == DETECT_RUN && !workers_fit(options, link->size, speak)))
+        ; /* so say all ranks */
+    else if (!speak)
+        code = run_worker(link, &settings);
+    else if (parsed == DETECT_RUN)
+        code = link->size == 1 ? run_alone(options) : run_rank0(options, link, &all_left);
+    else if (link->size > 1)
+        all_left = coordinator_dismiss(link);
+    if (speak && settings.guard && (!all_left || worker_guard_gone(settings.guard))) {
+        fflush(NULL);
+        proto_link_mpi_abandon(link);
+        worker_guard_end_job(settings.guard, code);
+    }
+    proto_link_mpi_exit(link, code);
+}
+
 int cli_detect(int argc, char **argv)
 {
     struct detect_options options;
-    struct proto_link *link = NULL;
-    const bool launched = proto_link_mpi_launched();
+    const bool launched = proto_launcher_present();
     int code = CLI_USAGE;
 
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write */
-    if (launched) {
-        const int status = proto_link_mpi_open(&argc, &argv, &link);
-        if (status)
-            proto_link_mpi_exit(NULL, cli_exit_code(status));
-    }
-    const int size = link ? link->size : 1;
-    const bool speak = !link || link->rank == 0;
-    const enum detect_parse parsed = parse(argc, argv, speak, &options);
-    if (parsed == DETECT_HELP)
-        code = CLI_DONE;
-    else if (parsed == DETECT_RUN && !workers_fit(&options, size, speak))
-        code = CLI_USAGE; /* so say all ranks */
-    else if (!speak)
-        code = run_worker(&options, link, parsed == DETECT_BAD ? heard : NULL);
-    else if (parsed == DETECT_RUN)
-        code = size == 1 ? run_alone(&options) : run_rank0(&options, link);
-    else if (size > 1)
-        coordinator_dismiss(link);
-    detect_options_free(&options);
+    proto_launcher_close_inherited(argc, argv);
+    const enum detect_parse parsed = parse(argc, argv, proto_launcher_rank() <= 0, &options);
     if (launched)
-        proto_link_mpi_exit(link, code);
+        code = run_launched(&options, parsed);
+    else if (parsed == DETECT_HELP)
+        code = CLI_DONE;
+    else if (parsed == DETECT_RUN && workers_fit(&options, 1, true))
+        code = run_alone(&options);
+    detect_options_free(&options);
     return code;
 }

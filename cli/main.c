@@ -16,6 +16,7 @@ static const struct subcommand {
     {"detect", "find people in pictures, alone or with workers under mpirun", cli_detect, true},
     {"model", "show a net or a model folder: layers, window, cost", cli_model, false},
     {"scene", "render a walk-through with its ground truth", cli_scene, false},
+    {"bench", "measure frame rate, latency and power over numbers of workers", cli_bench, false},
     {"eval", "compare detections with the truth", cli_eval, false},
     {"camera", "find out a camera's height and pitch from the persons it sees", cli_camera, false},
 };

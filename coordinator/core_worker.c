@@ -152,18 +152,6 @@ static void kernels_compare(struct coordinator_core *core, int w)
     }
 }
 
-static const struct coordinator_known_speed *
-known_find(const struct coordinator_core_settings *settings, const struct core_worker *worker)
-{
-    for (int32_t i = 0; i < settings->known_count; i++) {
-        const struct coordinator_known_speed *known = &settings->known[i];
-        if ((!known->host || strcmp(known->host, worker->host) == 0) &&
-            (!known->device || strcmp(known->device, worker->device) == 0))
-            return known;
-    }
-    return NULL;
-}
-
 void coordinator_core_joined(struct coordinator_core *core, int w, const struct proto_hello *hello,
                              uint64_t now_us)
 {
@@ -204,7 +192,6 @@ void coordinator_core_joined(struct coordinator_core *core, int w, const struct 
     }
     core->ever_joined = true;
     worker->plan = 0; /* a restarted process knows no plan */
-    worker->known = known_find(&core->settings, worker);
     core_worker_ask(core, worker);
     kernels_compare(core, w);
     core_settle(core);

@@ -17,7 +17,7 @@ static bool is_goodbye(const struct proto_link_event *event, struct proto_arena 
            message.kind == PROTO_MESSAGE_BEAT && message.beat.state == PROTO_WORKER_STOPPED;
 }
 
-void coordinator_dismiss(struct proto_link *link)
+bool coordinator_dismiss(struct proto_link *link)
 {
     const struct proto_message message = {.kind = PROTO_MESSAGE_STOP};
     unsigned char stop[STOP_BYTES];
@@ -26,7 +26,7 @@ void coordinator_dismiss(struct proto_link *link)
     struct proto_arena arena;
 
     if (proto_arena_open(&arena, ARENA_BYTES))
-        return;
+        return false;
     if (proto_codec_encode(&message, stop, sizeof stop, &bytes) == PROTO_OK) {
         for (int peer = 1; peer < link->size; peer++)
             if (proto_link_listen(link, peer, 2, PROTO_CODEC_CONTROL_MAX) == PROTO_OK &&
@@ -46,4 +46,5 @@ void coordinator_dismiss(struct proto_link *link)
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }
     proto_arena_close(&arena);
+    return waiting == 0;
 }

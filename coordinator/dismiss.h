@@ -3,9 +3,11 @@
 #ifndef COORDINATOR_DISMISS_H
 #define COORDINATOR_DISMISS_H
 
+#include <stdbool.h>
+
 #include "proto/link.h"
 
-/* STOP to every peer; returns when each has said goodbye, or after ten seconds. */
-void coordinator_dismiss(struct proto_link *link);
+/* STOP to every peer; returns when each has said goodbye (true), or after ten seconds. */
+bool coordinator_dismiss(struct proto_link *link);
 
 #endif

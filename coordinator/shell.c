@@ -7,7 +7,9 @@
 #include <time.h>
 #include <uv.h>
 
+#include "coordinator/orphan.h"
 #include "coordinator/post.h"
+#include "coordinator/power.h"
 #include "coordinator/reader.h"
 #include "proto/codec.h"
 #include "proto/link_uv.h"
@@ -16,11 +18,17 @@
 
 enum {
     ARENA_BYTES = 16 << 20, /* the largest RESULT decodes to less; pages are touched as needed */
-    GOODBYE_MS = 10000,     /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_US = 10000000,  /* a worker may have a frame in hand when it is told to stop */
+    GOODBYE_LOOK_MS = 100,
+    GONE_US =
+        600000, /* when the launcher has gone, a worker not heard of for longer went with it */
+    SILENCE_US = 2000000, /* many beats: a worker not heard of for longer says no goodbye */
 };
 
 struct peer {
     bool joined, gone; /* HELLO came; goodbye came, or the link broke */
+    bool left;         /* goodbye came */
+    uint64_t heard_us;
 };
 
 struct coordinator_shell {
@@ -30,6 +38,8 @@ struct coordinator_shell {
     bool loop_open;
     struct proto_link_uv poller;
     uv_timer_t deadline, goodbye;
+    struct coordinator_orphan orphan;
+    uint64_t goodbye_us; /* since when goodbyes are waited for */
     uv_signal_t interrupt, terminate;
     struct proto_arena arena;
     struct coordinator_reader *reader;
@@ -42,6 +52,7 @@ struct coordinator_shell {
     uint64_t reported;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
+    struct coordinator_power_account *power; /* one per worker */
 };
 
 static uint64_t now_us(void)
@@ -116,8 +127,11 @@ static void post_plan(struct coordinator_shell *shell, const struct coordinator_
 static void post_frame(struct coordinator_shell *shell, const struct coordinator_action *action)
 {
     const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *action->frame};
-    if (shell->first_us == 0)
+    if (shell->first_us == 0) {
         shell->first_us = now_us();
+        for (int w = 0; w < shell->settings.core.workers; w++)
+            coordinator_power_begin(&shell->power[w], shell->first_us);
+    }
     post(shell, action, &message);
 }
 
@@ -196,31 +210,56 @@ static void close_handles(struct coordinator_shell *shell)
     proto_link_uv_stop(&shell->poller);
     uv_close((uv_handle_t *)&shell->deadline, NULL);
     uv_close((uv_handle_t *)&shell->goodbye, NULL);
+    coordinator_orphan_stop(&shell->orphan);
     uv_close((uv_handle_t *)&shell->interrupt, NULL);
     uv_close((uv_handle_t *)&shell->terminate, NULL);
 }
 
-static void on_goodbye_late(uv_timer_t *timer)
+static bool local(const struct coordinator_shell *shell)
 {
-    struct coordinator_shell *shell = timer->data;
-    for (int w = 0; w < shell->settings.core.workers; w++)
-        if (shell->peers[w].joined && !shell->peers[w].gone)
-            proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
-    close_handles(shell);
+    return !shell->settings.link->needs_polling;
 }
 
-/* After DONE: wait for the goodbyes of those who are there. In one process that is everybody, for
- * ever: their threads use this link. */
+/* A worker that beats until it is told to stop, and then has stopped or said so. In one process it
+ * is waited for in any case: its thread uses this link. */
+static bool goodbye_due(const struct coordinator_shell *shell, int w)
+{
+    const struct peer *peer = &shell->peers[w];
+    if (local(shell))
+        return !peer->gone;
+    return peer->joined && !peer->gone && now_us() - peer->heard_us < SILENCE_US;
+}
+
+static void leave(struct coordinator_shell *shell);
+
+static void on_goodbye(uv_timer_t *timer)
+{
+    struct coordinator_shell *shell = timer->data;
+    if (now_us() - shell->goodbye_us >= GOODBYE_US) {
+        for (int w = 0; w < shell->settings.core.workers; w++)
+            if (goodbye_due(shell, w))
+                proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
+        close_handles(shell);
+    } else {
+        leave(shell);
+    }
+}
+
+/* After DONE: wait for the goodbyes of those who are there. */
 static void leave(struct coordinator_shell *shell)
 {
-    const bool local = !shell->settings.link->needs_polling;
-    bool wait = false;
-    for (int w = 0; w < shell->settings.core.workers; w++)
-        wait |= (shell->peers[w].joined || local) && !shell->peers[w].gone;
-    if (!wait && shell->post.sending == 0)
+    bool wait = false, lost = false;
+    for (int w = 0; w < shell->settings.core.workers; w++) {
+        wait |= goodbye_due(shell, w);
+        lost |= !shell->peers[w].left;
+    }
+    /* What is on its way to a lost worker stays there. */
+    if (!wait && (lost || shell->post.sending == 0)) {
         close_handles(shell);
-    else if (!local && !uv_is_active((uv_handle_t *)&shell->goodbye))
-        uv_timer_start(&shell->goodbye, on_goodbye_late, GOODBYE_MS, 0);
+    } else if (!local(shell) && !uv_is_active((uv_handle_t *)&shell->goodbye)) {
+        shell->goodbye_us = now_us();
+        uv_timer_start(&shell->goodbye, on_goodbye, GOODBYE_LOOK_MS, GOODBYE_LOOK_MS);
+    }
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -284,7 +323,10 @@ static void on_message(struct coordinator_shell *shell, int worker,
         break;
     case PROTO_MESSAGE_BEAT:
         shell->idle_turn = true;
-        shell->peers[worker].gone |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
+        shell->peers[worker].gone |= shell->peers[worker].left;
+        if (!shell->done) /* a goodbye comes when the run is over */
+            coordinator_power_beat(&shell->power[worker], &message->beat, now_us());
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
@@ -296,6 +338,7 @@ static void on_message(struct coordinator_shell *shell, int worker,
 static void on_received(struct coordinator_shell *shell, const struct proto_link_event *event)
 {
     struct proto_message message;
+    shell->peers[event->peer - 1].heard_us = now_us();
     proto_arena_reset(&shell->arena);
     int status = proto_codec_decode(event->data, event->len_bytes, &shell->arena, &message);
     if (status) /* the codec said what is wrong; whatever it was, its tiles must go to others */
@@ -334,6 +377,26 @@ static void on_event(void *arg, const struct proto_link_event *event)
     turn(shell, cpu_ns);
 }
 
+static void on_launcher_end(void *arg)
+{
+    struct coordinator_shell *shell = arg;
+    shell->signals += 2;
+    give_up(shell, PROTO_CANCELED);
+    turn(shell, thread_cpu_ns());
+}
+
+static bool gone_since(void *arg, uint64_t since_us)
+{
+    const struct coordinator_shell *shell = arg;
+    for (int w = 0; w < shell->settings.core.workers; w++) {
+        const struct peer *peer = &shell->peers[w];
+        if (peer->joined && peer->heard_us > since_us &&
+            (peer->gone || now_us() - peer->heard_us > GONE_US))
+            return true;
+    }
+    return false;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct coordinator_shell *shell = handle->data;
@@ -357,6 +420,9 @@ static int handles_open(struct coordinator_shell *shell)
     uv_signal_init(&shell->loop, &shell->interrupt);
     uv_signal_init(&shell->loop, &shell->terminate);
     shell->deadline.data = shell->goodbye.data = shell;
+    shell->orphan = (struct coordinator_orphan){
+        .on_end = on_launcher_end, .gone_since = gone_since, .arg = shell};
+    coordinator_orphan_start(&shell->orphan, &shell->loop, shell->settings.launcher);
     shell->interrupt.data = shell->terminate.data = shell;
     return PROTO_OK;
 }
@@ -366,7 +432,8 @@ static int memory_open(struct coordinator_shell *shell)
     const struct coordinator_core_settings *core = &shell->settings.core;
     shell->peers = calloc((size_t)core->workers, sizeof *shell->peers);
     shell->run_workers = calloc((size_t)core->workers, sizeof *shell->run_workers);
-    if (!shell->peers || !shell->run_workers)
+    shell->power = calloc((size_t)core->workers, sizeof *shell->power);
+    if (!shell->peers || !shell->run_workers || !shell->power)
         return PROTO_NO_MEMORY;
     return proto_arena_open(&shell->arena, ARENA_BYTES);
 }
@@ -425,6 +492,16 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)
         coordinator_core_worker(shell->core, w, &shell->run_workers[w]);
+    coordinator_power_describe(shell->power, shell->run_workers, run->worker_count, run->wall_ms,
+                               &run->power);
+}
+
+bool coordinator_shell_all_left(const struct coordinator_shell *shell)
+{
+    bool all = true;
+    for (int w = 0; w < shell->settings.core.workers; w++)
+        all &= shell->peers[w].left;
+    return all;
 }
 
 void coordinator_shell_close(struct coordinator_shell *shell)
@@ -444,5 +521,6 @@ void coordinator_shell_close(struct coordinator_shell *shell)
     coordinator_core_close(shell->core);
     free(shell->peers);
     free(shell->run_workers);
+    free(shell->power);
     free(shell);
 }

@@ -18,7 +18,8 @@ enum { COORDINATOR_SINKS_MAX = 8 };
 struct coordinator_shell_settings {
     struct coordinator_core_settings core; /* workers and slots are set from the link and depth */
     struct proto_link *link;               /* borrowed; rank 0's end */
-    struct coordinator_source *source;     /* borrowed */
+    int launcher; /* an fd that fails when mpirun has gone (proto_launcher_output); -1: none */
+    struct coordinator_source *source; /* borrowed */
     /* No frame is read any more once so much time has passed since the first FRAME was sent and
      * iterations frames have been reported; 0: until the input ends. */
     uint64_t duration_us;
@@ -32,11 +33,14 @@ struct coordinator_shell;
 int coordinator_shell_open(const struct coordinator_shell_settings *settings,
                            struct coordinator_shell **out);
 /* Until the input has ended (or SIGINT, SIGTERM: the frames in flight are finished; a second one:
- * at once) and the workers have said goodbye. Returns PROTO_OK however frames fared, PROTO_IO when
+ * at once) and the workers have said goodbye. The launcher's end is like a second signal, unless a worker
+ * went with it: mpirun ends when it loses a host, and then the others go on. Returns PROTO_OK however frames fared, PROTO_IO when
  * a sink failed, or why no frame could be searched. */
 int coordinator_shell_run(struct coordinator_shell *shell);
 /* Fills what the shell knows: times, workers, tiles, MACs, depth, status. Valid until close. */
 void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run);
+/* After run: every worker has said goodbye. */
+bool coordinator_shell_all_left(const struct coordinator_shell *shell);
 void coordinator_shell_close(
     struct coordinator_shell *shell); /* NULL is fine; borrowed things stay open */
 

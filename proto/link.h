@@ -50,6 +50,10 @@ struct proto_link {
      * call the link. See proto_link_set_wake. */
     void (*wake)(void *arg);
     void *wake_arg;
+    /* Where receive buffers come from; NULL: malloc. See proto_link_set_memory. */
+    void *(*memory)(void *arg, size_t size_bytes);
+    void (*forget)(void *arg, void *memory);
+    void *memory_arg;
 };
 
 /* Receive from `peer` into `buffers` buffers of `each_bytes` from now on (0 buffers: no longer).
@@ -92,6 +96,16 @@ static inline void proto_link_set_wake(struct proto_link *link, void (*wake)(voi
         link->wake_arg = arg;
     }
 }
+/* Take receive buffers from `memory` instead of malloc: memory that another process shares. To be said
+ * before the first listen; it must outlive the link. The in-process link ignores it. */
+static inline void proto_link_set_memory(struct proto_link *link,
+                                         void *(*memory)(void *arg, size_t size_bytes),
+                                         void (*forget)(void *arg, void *memory), void *arg)
+{
+    link->memory = memory;
+    link->forget = forget;
+    link->memory_arg = arg;
+}
 /* Close this end; take the SENT events first. Messages not yet polled are lost. NULL is fine.
  * MPI: ends MPI for the process, so that leaving main is all that may follow; programs call
  * proto_link_mpi_exit instead. Collective. */
@@ -109,9 +123,13 @@ int proto_link_local_open(int size, struct proto_link **ends);
  * from then on. Once per process. Collective.
  * Returns PROTO_OK, PROTO_UNSUPPORTED if MPI does not start, PROTO_NO_MEMORY, or PROTO_MISMATCH if
  * the launcher started another number of processes than MPI can see. */
-int proto_link_mpi_open(int *argc, char ***argv, struct proto_link **out);
-/* True if this process was started by mpirun, mpiexec or srun (environment only; MPI not started). */
-bool proto_link_mpi_launched(void);
+int proto_link_mpi_open(struct proto_link **out);
+/* Leave the launcher's care while MPI goes on: from now on it neither waits for this process nor ends
+ * the others when this one dies. Returns whether that was possible (hydra only). */
+bool proto_link_mpi_detach(struct proto_link *link);
+/* Some peers are dead or stand still: closing is to wait for nobody, and to leave the launcher to
+ * somebody else (worker/guard.h). */
+void proto_link_mpi_abandon(struct proto_link *link);
 /* "MPICH 4.0.2": the library in use. MPI need not be started. */
 const char *proto_link_mpi_version(void);
 /* Close the link (NULL: MPI was never opened), flush stdio and end the process with `code`.

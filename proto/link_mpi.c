@@ -9,17 +9,16 @@
 #include "proto/link.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
 #include <mpi.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/launcher.h"
 #include "proto/log.h"
 #include "proto/status.h"
 
@@ -31,7 +30,6 @@ enum {
     CLOSE_SEND_MS = 2000,  /* how long close waits for sends that are still under way */
     CLOSE_LINGER_MS = 20,  /* see drain */
     CLOSE_CANCEL_MS = 200, /* how long close waits for receives to be cancelled */
-    GOODBYE_MS = 2000,
 };
 
 enum slot_state {
@@ -73,6 +71,8 @@ struct mpi_end {
     int event_first, event_count;
     int broken_count; /* peers with a BROKEN event due */
     int sending;      /* sends under way */
+    bool detached;    /* the launcher expects nothing more of this process */
+    bool abandoned;   /* some peers will not answer any more */
 };
 
 static struct mpi_end *end_of(struct proto_link *link)
@@ -80,12 +80,16 @@ static struct mpi_end *end_of(struct proto_link *link)
     return (struct mpi_end *)link; /* link is its first member */
 }
 
+/* MPICH's text is a stack of lines; what happened is in the last one. */
 static void log_mpi_error(const char *what, int peer, int code)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
     int len = 0;
     MPI_Error_string(code, text, &len);
-    proto_log_error("proto", "%s rank %d: %s", what, peer, text);
+    for (char *end = text + strlen(text); end > text && end[-1] == '\n'; end--)
+        end[-1] = '\0';
+    const char *last = strrchr(text, '\n');
+    proto_log_error("proto", "%s rank %d: %s", what, peer, last ? last + 1 : text);
 }
 
 /* ---- slots ---- */
@@ -137,9 +141,25 @@ static int new_slot(struct mpi_end *end)
     return index;
 }
 
+static void *buffer_new(struct mpi_end *end, size_t size_bytes)
+{
+    void *data = NULL;
+    if (end->link.memory)
+        return end->link.memory(end->link.memory_arg, size_bytes);
+    return posix_memalign(&data, BUFFER_ALIGN, size_bytes ? size_bytes : 1) ? NULL : data;
+}
+
+static void buffer_free(struct mpi_end *end, void *data)
+{
+    if (end->link.memory)
+        end->link.forget(end->link.memory_arg, data);
+    else
+        free(data);
+}
+
 static void free_slot(struct mpi_end *end, int index)
 {
-    free(end->slots[index].data);
+    buffer_free(end, end->slots[index].data);
     end->slots[index] = (struct slot){.next = end->unused};
     end->unused = index;
 }
@@ -212,8 +232,8 @@ static int mpi_listen(struct proto_link *link, int peer, int buffers, size_t eac
         struct slot *slot = &end->slots[index];
         slot->peer = peer;
         slot->size = each_bytes;
-        if (posix_memalign(&slot->data, BUFFER_ALIGN, each_bytes ? each_bytes : 1) != 0) {
-            slot->data = NULL;
+        slot->data = buffer_new(end, each_bytes);
+        if (!slot->data) {
             free_slot(end, index);
             goto fail;
         }
@@ -432,50 +452,12 @@ static void cancel_receives(struct mpi_end *end)
         let_mpi_work(end);
 }
 
-static int environment_int(const char *name, int otherwise)
-{
-    const char *text = getenv(name);
-    if (!text || !*text)
-        return otherwise;
-    char *rest;
-    errno = 0;
-    long value = strtol(text, &rest, 10);
-    return *rest || errno || value < 0 || value > INT_MAX ? otherwise : (int)value;
-}
-
-/* The socket to MPICH's process manager (hydra, PMI-1), or -1. Slurm sets PMI_FD too, but speaks
- * PMI-2 there; MPI_LOCALNRANKS comes from hydra only. */
-static int hydra_socket(void)
-{
-    return getenv("MPI_LOCALNRANKS") ? environment_int("PMI_FD", -1) : -1;
-}
-
-/* Tell hydra that this rank is done. See proto_link_mpi_exit. */
-static void say_goodbye(int fd)
-{
-    static const char goodbye[] = "cmd=finalize\n";
-    size_t done = 0;
-    while (done < sizeof(goodbye) - 1) {
-        /* send, not write: a manager that is gone must not raise SIGPIPE. */
-        ssize_t n = send(fd, goodbye + done, sizeof(goodbye) - 1 - done, MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR)
-            return;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    double end_ms = now_ms() + GOODBYE_MS;
-    for (char c = 0; c != '\n' && now_ms() < end_ms;) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (poll(&wait, 1, 100) > 0 && read(fd, &c, 1) <= 0)
-            return;
-    }
-}
-
 /* Memory of a request that is still open stays: the transport may write to it. */
 static void free_end(struct mpi_end *end)
 {
     for (int i = 0; i < end->slot_count; i++)
         if (end->requests[i] == MPI_REQUEST_NULL)
-            free(end->slots[i].data);
+            buffer_free(end, end->slots[i].data);
     free(end->slots);
     free(end->requests);
     free(end->indices);
@@ -488,14 +470,23 @@ static void free_end(struct mpi_end *end)
 static void mpi_close(struct proto_link *link)
 {
     struct mpi_end *end = end_of(link);
+    if (end->abandoned)
+        return; /* what is under way will stay so */
     drain(end);
     cancel_receives(end);
-    int fd = hydra_socket();
-    if (fd >= 0)
-        say_goodbye(fd);
-    else if (end->sending == 0) /* else it would wait for a dead peer for ever */
+    if (proto_launcher_hydra() >= 0)
+        proto_launcher_goodbye();
+    else if (!end->detached && end->sending == 0) /* else it would wait for a dead peer for ever */
         MPI_Finalize();
     free_end(end);
+}
+
+bool proto_link_mpi_detach(struct proto_link *link)
+{
+    struct mpi_end *end = end_of(link);
+    end->detached = proto_launcher_hydra() >= 0;
+    proto_launcher_goodbye();
+    return end->detached;
 }
 
 /* MPI_Finalize waits in the manager's barrier without driving the transport. Over TCP, when ranks
@@ -510,6 +501,11 @@ void proto_link_mpi_exit(struct proto_link *link, int code)
     _exit(code);
 }
 
+void proto_link_mpi_abandon(struct proto_link *link)
+{
+    end_of(link)->detached = end_of(link)->abandoned = true;
+}
+
 static const struct proto_link_ops mpi_ops = {
     .name = "mpi",
     .listen = mpi_listen,
@@ -520,31 +516,6 @@ static const struct proto_link_ops mpi_ops = {
 };
 
 /* ---- opening ---- */
-
-/* Number of processes according to the launcher, 0 if it does not say. A Slurm variable counts
- * only inside a job step: a batch script has SLURM_NTASKS too. */
-static int launched_size(void)
-{
-    static const char *const names[] = {"PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        int size = environment_int(names[i], 0);
-        if (size > 0)
-            return size;
-    }
-    return 0;
-}
-
-static int launched_rank(void)
-{
-    static const char *const names[] = {"PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK",
-                                        "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        int rank = environment_int(names[i], -1);
-        if (rank >= 0)
-            return rank;
-    }
-    return -1;
-}
 
 const char *proto_link_mpi_version(void)
 {
@@ -558,16 +529,13 @@ const char *proto_link_mpi_version(void)
     return text;
 }
 
-bool proto_link_mpi_launched(void)
-{
-    return getenv("PMI_RANK") || getenv("PMI_FD") || getenv("PMI_PORT") || getenv("PMIX_RANK") ||
-           getenv("OMPI_COMM_WORLD_SIZE") || environment_int("SLURM_STEP_NUM_TASKS", 0) > 1;
-}
-
-static int start_mpi(int *argc, char ***argv, int *rank, int *size)
+static int start_mpi(int *rank, int *size)
 {
     int provided = MPI_THREAD_SINGLE;
-    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+    /* Over shared memory a killed peer can take this process with it, and sends to it "succeed".
+     * Over TCP the kernel tells. Whoever has set it keeps it. */
+    setenv("UCX_TLS", "tcp,self", 0);
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         proto_log_error("proto", "MPI does not start");
         return PROTO_UNSUPPORTED;
     }
@@ -582,10 +550,10 @@ static int start_mpi(int *argc, char ***argv, int *rank, int *size)
         proto_log_error("proto", "this MPI supports no threads (MPI_THREAD_FUNNELED is needed)");
         return PROTO_UNSUPPORTED;
     }
-    int launched = launched_size();
+    int launched = proto_launcher_size();
     if (launched > 0 && launched != *size) {
         /* Every process believes it is rank 0: one of them speaks. */
-        if (launched_rank() <= 0)
+        if (proto_launcher_rank() <= 0)
             proto_log_error("proto",
                             "the launcher started %d processes but MPI sees %d: mpirun and the MPI "
                             "library do not belong together (Ubuntu 24.04's mpich 4.2.0 has this "
@@ -596,11 +564,11 @@ static int start_mpi(int *argc, char ***argv, int *rank, int *size)
     return PROTO_OK;
 }
 
-int proto_link_mpi_open(int *argc, char ***argv, struct proto_link **out)
+int proto_link_mpi_open(struct proto_link **out)
 {
     int rank = 0, size = 1;
     struct mpi_end *end = NULL;
-    int status = start_mpi(argc, argv, &rank, &size);
+    int status = start_mpi(&rank, &size);
     if (status != PROTO_OK)
         return status;
     end = calloc(1, sizeof(*end));

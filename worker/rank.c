@@ -15,7 +15,7 @@ enum {
     BUFFERS_FIRST = 2, /* receive buffers before the first PLAN */
     ARENA_BYTES =
         4 << 20, /* the largest PLAN or FRAME decodes to less; pages are touched as needed */
-    BEAT_BYTES = 256,
+    BEAT_BYTES = 512,
 };
 
 struct rank {
@@ -23,8 +23,10 @@ struct rank {
     struct proto_link *link;
     uv_loop_t loop;
     struct proto_link_uv poller;
-    uv_async_t computed;
-    uv_timer_t beat;
+    uv_async_t computed;    /* the thread's sign, */
+    uv_poll_t computed_far; /* or the process's */
+    uv_timer_t beat, sampling;
+    struct worker_power *power;
     struct worker_compute *compute;
     struct worker_job *jobs;  /* all there are */
     struct worker_job *spare; /* those not in use */
@@ -40,7 +42,9 @@ struct rank {
 
 void worker_rank_defaults(struct worker_rank_settings *settings)
 {
-    *settings = (struct worker_rank_settings){.device = "cpu", .beat_us = 100000};
+    *settings =
+        (struct worker_rank_settings){.device = "cpu", .beat_us = 100000, .hang_us = 60000000};
+    worker_power_defaults(&settings->power);
 }
 
 static uint64_t now_us(void)
@@ -48,10 +52,21 @@ static uint64_t now_us(void)
     return uv_hrtime() / 1000;
 }
 
-static void job_free(struct worker_job *job)
+static void *answer_new(const struct rank *rank, size_t size_bytes)
 {
+    const struct worker_compute *compute = rank->compute;
+    return compute->ops->memory ? compute->ops->memory(compute->memory_arg, size_bytes)
+                                : malloc(size_bytes);
+}
+
+static void job_free(const struct rank *rank, struct worker_job *job)
+{
+    const struct worker_compute *compute = rank->compute;
     proto_arena_close(&job->arena);
-    free(job->answer);
+    if (compute->ops->forget)
+        compute->ops->forget(compute->memory_arg, job->answer);
+    else
+        free(job->answer);
     free(job);
 }
 
@@ -69,9 +84,9 @@ static struct worker_job *job_take(struct rank *rank)
     if (!job)
         return NULL;
     job->answer_cap = PROTO_CODEC_CONTROL_MAX;
-    job->answer = malloc(job->answer_cap);
+    job->answer = answer_new(rank, job->answer_cap);
     if (!job->answer || proto_arena_open(&job->arena, ARENA_BYTES)) {
-        job_free(job);
+        job_free(rank, job);
         return NULL;
     }
     job->next_made = rank->jobs;
@@ -96,15 +111,38 @@ static void end_loop(struct rank *rank)
 {
     proto_link_uv_stop(&rank->poller);
     uv_close((uv_handle_t *)&rank->computed, NULL);
+    if (rank->compute && rank->compute->fd >= 0)
+        uv_close((uv_handle_t *)&rank->computed_far, NULL);
     uv_close((uv_handle_t *)&rank->beat, NULL);
+    uv_close((uv_handle_t *)&rank->sampling, NULL);
+}
+
+static void power_fill(const struct worker_power *power, struct proto_beat *beat)
+{
+    const struct worker_power_sums sums = worker_power_sums(power);
+    beat->power = worker_power_rail(power);
+    beat->power_own = worker_power_own(power);
+    beat->power_period_us = (uint32_t)worker_power_period_us(power);
+    beat->power_us = sums.covered_us;
+    beat->power_samples = sums.samples;
+    beat->power_mw = (uint32_t)(sums.watts * 1e3 + 0.5);
+    beat->energy_uj = (uint64_t)(sums.joules * 1e6);
+}
+
+static void on_sampling(uv_timer_t *timer)
+{
+    struct rank *rank = timer->data;
+    worker_power_sample(rank->power, now_us());
 }
 
 static void beat_send(struct rank *rank)
 {
-    const struct proto_message message = {
+    struct proto_message message = {
         .kind = PROTO_MESSAGE_BEAT,
         .beat = {.count = rank->beats++, .state = rank->state, .queued = (uint32_t)rank->queued},
     };
+    worker_power_sample(rank->power, now_us());
+    power_fill(rank->power, &message.beat);
     /* The last one may still be under way, to a coordinator that does not listen: one is enough. */
     if (rank->beat_sending ||
         proto_codec_encode(&message, rank->beat_message, sizeof rank->beat_message,
@@ -116,9 +154,14 @@ static void beat_send(struct rank *rank)
     pace(rank);
 }
 
+static void answers_take(struct rank *rank);
+
 static void on_beat(uv_timer_t *timer)
 {
-    beat_send(timer->data);
+    struct rank *rank = timer->data;
+    worker_compute_tick(rank->compute);
+    answers_take(rank);
+    beat_send(rank);
 }
 
 /* The coordinator has gone, or the link: nobody to work for. */
@@ -165,12 +208,15 @@ static void on_received(struct rank *rank, const struct proto_link_event *event)
     switch (job->message.kind) {
     case PROTO_MESSAGE_FRAME: /* its pixels are computed from where they are */
         rank->queued++;
+        worker_power_busy(rank->power, true, job->received_us);
         worker_compute_push(rank->compute, job);
+        answers_take(rank); /* there may be nobody to compute it */
         break;
-    case PROTO_MESSAGE_PLAN: /* decoded into the arena: the buffer is free */
-        proto_link_release(rank->link, event);
-        rank->state = PROTO_WORKER_STARTING;
+    case PROTO_MESSAGE_PLAN:
+        if (rank->state != PROTO_WORKER_FAILED)
+            rank->state = PROTO_WORKER_STARTING;
         worker_compute_push(rank->compute, job);
+        answers_take(rank);
         break;
     case PROTO_MESSAGE_STOP:
         proto_link_release(rank->link, event);
@@ -237,10 +283,12 @@ static void plan_done(struct rank *rank, const struct worker_job *job)
 
 static void job_done(struct rank *rank, struct worker_job *job)
 {
-    if (job->message.kind == PROTO_MESSAGE_FRAME) {
+    if (job->message.kind != PROTO_MESSAGE_HELLO)
         proto_link_release(rank->link, &job->received);
+    if (job->message.kind == PROTO_MESSAGE_FRAME) {
         rank->queued--;
-    } else if (job->message.kind == PROTO_MESSAGE_PLAN) {
+        worker_power_busy(rank->power, rank->queued > 0, now_us());
+    } else if (job->message.kind == PROTO_MESSAGE_PLAN && job->answer_bytes) {
         plan_done(rank, job);
     }
     if (!job->answer_bytes ||
@@ -252,15 +300,39 @@ static void job_done(struct rank *rank, struct worker_job *job)
     rank->sending++;
 }
 
-static void on_computed(uv_async_t *async)
+/* The device process went, or came again: the coordinator hears of it before anything else. */
+static void state_follow(struct rank *rank)
 {
-    struct rank *rank = async->data;
+    const bool down = rank->compute->down;
+    if (down == (rank->state == PROTO_WORKER_FAILED))
+        return;
+    rank->state = down ? PROTO_WORKER_FAILED : PROTO_WORKER_STARTING;
+    beat_send(rank);
+}
+
+static void answers_take(struct rank *rank)
+{
     struct worker_job *job;
     if (rank->stopping)
         return;
-    while ((job = worker_compute_done(rank->compute)))
-        job_done(rank, job);
+    do {
+        job = worker_compute_done(rank->compute);
+        state_follow(rank);
+        if (job)
+            job_done(rank, job);
+    } while (job);
     pace(rank);
+}
+
+static void on_computed(uv_async_t *async)
+{
+    answers_take(async->data);
+}
+
+static void on_computed_far(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    answers_take(poll->data);
 }
 
 static void wake_loop(void *arg)
@@ -269,24 +341,56 @@ static void wake_loop(void *arg)
     uv_async_send(&rank->computed);
 }
 
+static void sampling_start(struct rank *rank)
+{
+    const uint64_t period_ms = (worker_power_period_us(rank->power) + 999) / 1000;
+    if (period_ms > 0)
+        uv_timer_start(&rank->sampling, on_sampling, 0, period_ms);
+}
+
+static int power_open(struct rank *rank)
+{
+    struct worker_power_settings settings = rank->settings->power;
+    settings.device = rank->settings->device;
+    return worker_power_open(&settings, &rank->power);
+}
+
+static int compute_start(struct rank *rank)
+{
+    if (!rank->settings->guard || rank->settings->unable) /* it only says so */
+        return worker_compute_thread_open(rank->settings, wake_loop, rank, &rank->compute);
+    int status = worker_compute_process_open(rank->settings, &rank->compute);
+    if (status)
+        return status;
+    proto_link_set_memory(rank->link, rank->compute->ops->memory, rank->compute->ops->forget,
+                          rank->compute->memory_arg);
+    uv_poll_init(&rank->loop, &rank->computed_far, rank->compute->fd);
+    rank->computed_far.data = rank;
+    uv_poll_start(&rank->computed_far, UV_READABLE, on_computed_far);
+    return PROTO_OK;
+}
+
 static int rank_start(struct rank *rank)
 {
     const uint64_t beat_ms = (rank->settings->beat_us + 999) / 1000;
-    int status = proto_link_listen(rank->link, COORDINATOR, BUFFERS_FIRST, PROTO_CODEC_CONTROL_MAX);
-    if (status)
-        return status;
     if (uv_async_init(&rank->loop, &rank->computed, on_computed))
         return PROTO_NO_MEMORY;
     uv_timer_init(&rank->loop, &rank->beat);
-    rank->computed.data = rank->beat.data = rank;
-    status = proto_link_uv_start(&rank->poller, &rank->loop, rank->link, on_event, rank);
+    uv_timer_init(&rank->loop, &rank->sampling);
+    rank->computed.data = rank->beat.data = rank->sampling.data = rank;
+    int status = proto_link_uv_start(&rank->poller, &rank->loop, rank->link, on_event, rank);
     if (!status)
-        status = worker_compute_open(rank->settings, wake_loop, rank, &rank->compute);
+        status = compute_start(rank);
+    if (!status)
+        status = proto_link_listen(rank->link, COORDINATOR, BUFFERS_FIRST, PROTO_CODEC_CONTROL_MAX);
     if (status) {
+        if (rank->compute)
+            worker_compute_stop(rank->compute);
         end_loop(rank);
         return status;
     }
     uv_timer_start(&rank->beat, on_beat, beat_ms, beat_ms);
+    sampling_start(rank);
     pace(rank);
     return PROTO_OK;
 }
@@ -294,17 +398,23 @@ static int rank_start(struct rank *rank)
 int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *settings)
 {
     struct rank rank = {.settings = settings, .link = link};
-    if (uv_loop_init(&rank.loop))
+    int status = power_open(&rank);
+    if (status)
+        return status;
+    if (uv_loop_init(&rank.loop)) {
+        worker_power_close(rank.power);
         return PROTO_NO_MEMORY;
-    int status = rank_start(&rank);
+    }
+    status = rank_start(&rank);
     uv_run(&rank.loop, UV_RUN_DEFAULT);
-    worker_compute_close(rank.compute);
     while (rank.jobs) {
         struct worker_job *job = rank.jobs;
         rank.jobs = job->next_made;
-        job_free(job);
+        job_free(&rank, job);
     }
+    worker_compute_close(rank.compute);
     if (uv_loop_close(&rank.loop))
         proto_log_error("worker", "a handle was left open");
+    worker_power_close(rank.power);
     return status ? status : rank.status;
 }

@@ -1,18 +1,16 @@
 #include "coordinator/eval/plot.h"
 
-#include <cairo-svg.h>
-#include <cairo.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/output.h"
+#include "coordinator/canvas.h"
 #include "proto/log.h"
 #include "proto/status.h"
 
 enum { WIDTH = 720, HEIGHT = 520, LEFT = 70, RIGHT = 20, TOP = 20, BOTTOM = 60 };
-static const double font = 13;
+static const double font = COORDINATOR_CANVAS_FONT;
 static const double fppi_low = 1e-3, fppi_high = 10;
 
 /* Told apart by brightness as well as by colour. */
@@ -35,22 +33,6 @@ static double y_of(const struct plot *plot, double miss)
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM);
 }
 
-static void line(cairo_t *cairo, double x0, double y0, double x1, double y1)
-{
-    cairo_move_to(cairo, x0, y0);
-    cairo_line_to(cairo, x1, y1);
-    cairo_stroke(cairo);
-}
-
-/* align: 0 begins at x, 1/2 is centred there, 1 ends there. */
-static void text(cairo_t *cairo, double x, double y, double align, const char *string)
-{
-    cairo_text_extents_t extents;
-    cairo_text_extents(cairo, string, &extents);
-    cairo_move_to(cairo, x - align * extents.x_advance, y);
-    cairo_show_text(cairo, string);
-}
-
 static void draw_fppi_axis(const struct plot *plot)
 {
     char label[32];
@@ -58,13 +40,14 @@ static void draw_fppi_axis(const struct plot *plot)
         for (int i = 1; i < 10 && decade * i < fppi_high * 1.01; i++) {
             cairo_set_source_rgb(plot->cairo, 0, 0, 0);
             cairo_set_line_width(plot->cairo, i == 1 ? 0.5 : 0.12);
-            line(plot->cairo, x_of(decade * i), TOP, x_of(decade * i), HEIGHT - BOTTOM);
+            coordinator_canvas_line(plot->cairo, x_of(decade * i), TOP, x_of(decade * i),
+                                    HEIGHT - BOTTOM);
         }
         snprintf(label, sizeof label, "%g", decade);
-        text(plot->cairo, x_of(decade), HEIGHT - BOTTOM + font + 6, 0.5, label);
+        coordinator_canvas_text(plot->cairo, x_of(decade), HEIGHT - BOTTOM + font + 6, 0.5, label);
     }
-    text(plot->cairo, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12, 0.5,
-         "false positives per image (FPPI)");
+    coordinator_canvas_text(plot->cairo, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12, 0.5,
+                            "false positives per image (FPPI)");
 }
 
 static void draw_miss_axis(const struct plot *plot)
@@ -75,18 +58,14 @@ static void draw_miss_axis(const struct plot *plot)
             double y = y_of(plot, decade * i);
             cairo_set_source_rgb(plot->cairo, 0, 0, 0);
             cairo_set_line_width(plot->cairo, i == 1 ? 0.5 : 0.12);
-            line(plot->cairo, LEFT, y, WIDTH - RIGHT, y);
+            coordinator_canvas_line(plot->cairo, LEFT, y, WIDTH - RIGHT, y);
             if (i != 1 && i != 2 && i != 5)
                 continue;
             snprintf(label, sizeof label, "%g", decade * i);
-            text(plot->cairo, LEFT - 7, y + font / 3, 1, label);
+            coordinator_canvas_text(plot->cairo, LEFT - 7, y + font / 3, 1, label);
         }
     }
-    cairo_save(plot->cairo);
-    cairo_translate(plot->cairo, 20, (TOP + HEIGHT - BOTTOM) / 2.0);
-    cairo_rotate(plot->cairo, -acos(0));
-    text(plot->cairo, 0, 0, 0.5, "miss rate");
-    cairo_restore(plot->cairo);
+    coordinator_canvas_text_up(plot->cairo, 20, (TOP + HEIGHT - BOTTOM) / 2.0, "miss rate");
 }
 
 /* A staircase: the miss rate stays until the next detection counts. Parts below the axes run along the edge. */
@@ -133,10 +112,10 @@ static void draw_legend(const struct plot *plot, const struct eval_result *const
         cairo_set_source_rgb(cairo, colours[i][0], colours[i][1], colours[i][2]);
         cairo_set_line_width(cairo, 2.2);
         cairo_set_dash(cairo, (double[]){8, 4}, i ? 2 : 0, 0);
-        line(cairo, LEFT + 14, y - font / 3, LEFT + 46, y - font / 3);
+        coordinator_canvas_line(cairo, LEFT + 14, y - font / 3, LEFT + 46, y - font / 3);
         cairo_set_dash(cairo, NULL, 0, 0);
         cairo_set_source_rgb(cairo, 0, 0, 0);
-        text(cairo, LEFT + 54, y, 0, label);
+        coordinator_canvas_text(cairo, LEFT + 54, y, 0, label);
     }
 }
 
@@ -160,11 +139,6 @@ static int draw(cairo_t *cairo, const struct eval_result *const *results, int co
         status = eval_curve_points(results[i]->match, &points[i], &counts[i]);
     if (!status) {
         struct plot plot = {cairo, lowest_decade(points, counts, count)};
-        cairo_set_source_rgb(cairo, 1, 1, 1);
-        cairo_paint(cairo);
-        cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                               CAIRO_FONT_WEIGHT_NORMAL);
-        cairo_set_font_size(cairo, font);
         draw_fppi_axis(&plot);
         draw_miss_axis(&plot);
         for (int i = 0; i < count; i++)
@@ -176,49 +150,17 @@ static int draw(cairo_t *cairo, const struct eval_result *const *results, int co
     return status;
 }
 
-static cairo_status_t write_bytes(void *file, const unsigned char *data, unsigned int size)
-{
-    return fwrite(data, 1, size, file) == size ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
-}
-
-/* Everything is flushed to the stream when this returns. */
-static int render(bool svg, FILE *file, const struct eval_result *const *results, int count)
-{
-    cairo_surface_t *surface =
-        svg ? cairo_svg_surface_create_for_stream(write_bytes, file, WIDTH, HEIGHT)
-            : cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
-    cairo_t *cairo = cairo_create(surface); /* never NULL: an error object on failure */
-    int status = draw(cairo, results, count);
-    if (!status && cairo_status(cairo) != CAIRO_STATUS_SUCCESS)
-        status = PROTO_NO_MEMORY;
-    if (!status && !svg &&
-        cairo_surface_write_to_png_stream(surface, write_bytes, file) != CAIRO_STATUS_SUCCESS)
-        status = PROTO_IO;
-    cairo_destroy(cairo);
-    cairo_surface_finish(surface);
-    if (!status && svg && cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS)
-        status = PROTO_IO;
-    cairo_surface_destroy(surface);
-    return status;
-}
-
 int eval_plot_write(const char *path, const struct eval_result *const *results, int count)
 {
-    const char *dot = strrchr(path, '.');
-    bool svg = dot && !strcmp(dot, ".svg"), png = dot && !strcmp(dot, ".png");
-    if (!svg && !png) {
-        proto_log_error("eval", "%s: a plot's name ends in .svg or .png", path);
-        return PROTO_UNSUPPORTED;
-    }
-    struct coordinator_output output = {0};
-    int status = coordinator_output_open(&output, path);
+    struct coordinator_canvas canvas = {0};
+    int status = coordinator_canvas_open(&canvas, path, WIDTH, HEIGHT);
     if (status)
         return status;
-    status = render(svg, output.file, results, count);
+    status = draw(canvas.cairo, results, count);
     if (status)
         proto_log_error("eval", "%s: cannot draw: %s", path, proto_status_text(status));
     else
-        status = coordinator_output_finish(&output);
-    coordinator_output_close(&output);
+        status = coordinator_canvas_finish(&canvas);
+    coordinator_canvas_close(&canvas);
     return status;
 }

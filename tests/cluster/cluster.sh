@@ -240,6 +240,25 @@ interrupt_finishes_the_frames_in_flight() {
     done
 }
 
+bench_measures_and_goes_on_where_it_was() {
+    rm -rf report
+    local bench="$muster bench clip --model model --workers 1,2 --split tile --repeats 1 --duration 0.2 --warmUp 10 --iterations 4 --out report"
+    expect 0 $bench -- --threads 1
+    grep -q '"complete": true' report/report.json || fail "not complete"
+    [ "$(grep -c '"name": "w00' report/report.json)" -eq 2 ] || fail "not two points"
+    [ "$(grep -c '"same_detections": true' report/report.json)" -eq 2 ] || fail "detections differ"
+    for file in report.md speedup.svg latency.svg energy.svg where.svg gantt.svg; do
+        [ -s "report/$file" ] || fail "no $file"
+    done
+    rm report/points/w002-tile-1.args # as if it had been stopped before the second point
+    cp report/points/w001-tile-1.json kept.json
+    expect 0 $bench -- --threads 1
+    cmp kept.json report/points/w001-tile-1.json || fail "a finished run was made again"
+    [ -s report/points/w002-tile-1.args ] || fail "the run that was missing was not made"
+    expect 2 $muster bench clip --workers 0
+    grep -q "1..6" err || fail "does not say what would be valid: $(cat err)"
+}
+
 [ "$(type -t "$4")" = function ] || fail "no case $4"
 "$4"
 echo "passed: $4"

@@ -89,7 +89,8 @@ static int run(const struct job *job, struct keeper *keeper)
     struct proto_link *ends[WORKERS_MAX + 1];
     struct worker workers[WORKERS_MAX];
     struct coordinator_source_settings source_settings;
-    struct coordinator_shell_settings settings = {.sink_count = 1, .sinks = {&keeper->sink}};
+    struct coordinator_shell_settings settings = {
+        .launcher = -1, .sink_count = 1, .sinks = {&keeper->sink}};
     struct coordinator_source *source;
     struct coordinator_shell *shell;
 

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "proto/launcher.h"
 #include "proto/link.h"
 #include "proto/log.h"
 #include "proto/status.h"
@@ -664,7 +665,7 @@ int main(int argc, char **argv)
         return cmocka_run_group_tests_name("local", local_tests, NULL, NULL);
     if (argc == 2 && strcmp(argv[1], "mpi") == 0) {
         struct proto_link *link;
-        if (!proto_link_mpi_launched() || proto_link_mpi_open(&argc, &argv, &link) != PROTO_OK ||
+        if (!proto_launcher_present() || proto_link_mpi_open(&link) != PROTO_OK ||
             link->size != RANKS) {
             fprintf(stderr, "run this under mpirun -n %d\n", RANKS);
             return 2;

@@ -32,7 +32,6 @@ static int one(uint64_t seed, FILE *log)
     sim_trial_draw(&trial, &model, seed, kinds);
     trial.settings.log = log;
     trial.speed = speed;
-    trial.speed = speed;
     if (log)
         sim_trial_print(&trial, log);
     if (sim_trial_run(&trial)) {
