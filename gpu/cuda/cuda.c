@@ -6,13 +6,14 @@
 #include "gpu/backends.h"
 #include "gpu/cuda/compat.h"
 #include "gpu/cuda/device.h"
+#include "gpu/cuda/operation.h"
 #include "gpu/cuda/status.h"
 #include "proto/log.h"
 
 enum { LANES_LARGE = 8, LANES_SMALL = 4, LARGE_FROM = 32 /* multiprocessors */ };
 
-const char *const cuda_options[] = {"nograph",   "serial", "copy",  "dynamic",
-                                    "roundtrip", "own",    "timed", NULL};
+const char *const cuda_options[] = {"nograph", "serial", "copy",    "dynamic", "roundtrip",
+                                    "own",     "timed",  "unfused", NULL};
 
 int cuda_enter(struct cuda_device *device)
 {
@@ -89,6 +90,10 @@ static int machine_look(struct cuda_device *device)
     device->lane_count = device->options & CUDA_SERIAL ? 1
                          : processors >= LARGE_FROM    ? LANES_LARGE
                                                        : LANES_SMALL;
+    status = CUDA_STATUS(cuda_first_runs(&device->fuses));
+    if (status != PROTO_OK)
+        return status;
+    device->fuses = device->fuses && device->half && !(device->options & (CUDA_OWN | CUDA_UNFUSED));
     /* Which kernels fit must not depend on what happens to be free: equal GPUs, equal kernels. */
     device->workspace_max = total_bytes / 64;
     kernels_write(device, &prop, major, minor);
@@ -179,6 +184,7 @@ const struct gpu_backend gpu_cuda_backend = {
     .local_nms = cuda_frame_local_nms,
     .frame_end = cuda_frame_end,
     .frame_times = cuda_frame_times,
+    .operations = &cuda_operations,
     .input_set = cuda_single_input_set,
     .input_get = cuda_single_input_get,
     .scores_get = cuda_single_scores_get,

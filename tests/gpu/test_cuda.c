@@ -125,6 +125,36 @@ static void machines_change_no_bit(void **state)
     frames_close(&f);
 }
 
+/* Convolutions of cuDNN for one input of the default topology. */
+static uint64_t convolutions_of(const char *spec)
+{
+    struct test_net data;
+    struct gpu_device *device;
+    struct gpu_net *net;
+    struct gpu_chain *chain;
+    test_net_open(&data, test_net_default, 1);
+    assert_int_equal(gpu_device_open(spec, NULL, &device), PROTO_OK);
+    assert_int_equal(gpu_net_open(device, data.layers, data.count, &net), PROTO_OK);
+    assert_int_equal(gpu_chain_open(net, 128, 48, &chain), PROTO_OK);
+    const uint64_t before = cuda_emulation.convolutions;
+    assert_int_equal(gpu_run(chain), PROTO_OK);
+    const uint64_t after = cuda_emulation.convolutions;
+    gpu_chain_close(chain);
+    gpu_net_close(net);
+    gpu_device_close(device);
+    test_net_close(&data);
+    return after - before;
+}
+
+static void the_first_layer_is_fused_in_halves_unless_told_otherwise(void **state)
+{
+    (void)state;
+    assert_int_equal(convolutions_of("cuda:0"), 6); /* of 8: the last is ours, too */
+    assert_int_equal(convolutions_of("cuda:0,unfused"), 7);
+    assert_int_equal(convolutions_of("cuda:0,f32"), 7);
+    assert_int_equal(convolutions_of("cuda:0,own"), 0);
+}
+
 static void without_capture_frames_are_launched_and_it_is_said(void **state)
 {
     (void)state;
@@ -294,6 +324,7 @@ int main(void)
         CASE(the_first_frame_of_a_plan_allocates_nothing),
         CASE(an_integrated_gpu_copies_nothing),
         CASE(machines_change_no_bit),
+        CASE(the_first_layer_is_fused_in_halves_unless_told_otherwise),
         CASE(without_capture_frames_are_launched_and_it_is_said),
         CASE(too_little_memory_names_the_tile_set_and_what_would_fit),
         CASE(less_memory_means_fewer_lanes_and_the_same_bits),

@@ -184,6 +184,7 @@ static const struct step {
     {"lanes", ",f16,nograph,timed", false},
     {"CUDA graph", ",f16,timed", false},
     {"CUDA graph, by the clock alone", ",f16", false},
+    {"first layer and pool apart", ",f16,unfused,timed", false},
     {"own convolutions", ",f16,own,timed", false},
     {"ground plane", ",f16,timed", true},
 };
