@@ -38,6 +38,8 @@ static const struct option_row {
     {'e', "exportTimes", "FILE", "every frame's times of every point (JSON)"},
     {'L', "launcher", "CMD", "how ranks are started: \"mpirun -hostfile boards\" (mpirun)"},
     {'T', "time-limit", "S", "a run that takes longer is ended (600)"},
+    {'l', "ladder", NULL,
+     "instead: the steps of the paper's speed-up, one after the other, on --device (cpu, cuda:0)"},
     {'j', "json", NULL, "the report as one line on standard output, too"},
     {'q', "quiet", NULL, "no progress"},
     {'F', "facts", NULL, "only print what machine this is (bench asks all hosts with it)"},
@@ -67,7 +69,8 @@ static void help(void)
          "  muster bench --workers 1..6 --device sim:tx1,empty --out tx1\n"
          "  muster bench --workers 4 --device sim:agx-orin,empty --device sim:nano,empty\n"
          "  muster bench clip --camera clip/camera.yaml --ground-plane on,off --launcher \"mpirun "
-         "-hostfile boards\" --device cuda:0\n");
+         "-hostfile boards\" --device cuda:0\n"
+         "  muster bench --ladder --device cpu\n");
 }
 
 static bool bad(const char *option, const char *argument, const char *valid)
@@ -235,6 +238,8 @@ static bool take(struct bench_options *options, int letter, const char *argument
     case 'T':
         return read_number(argument, 1, 1e7, &options->limit_s) ||
                bad("time-limit", argument, "seconds of at least 1");
+    case 'l':
+        return options->ladder = true;
     case 'j':
         return options->json = true;
     case 'q':

@@ -33,7 +33,7 @@ struct bench_options {
     const char *times;  /* --exportTimes */
     char *const *extra; /* for detect */
     int extra_count;
-    bool json, quiet, facts;
+    bool json, quiet, facts, ladder;
 };
 
 /* Returns true with options filled, or false with the exit code in *code. */
@@ -46,5 +46,9 @@ int bench_points_fill(const struct bench_options *options, struct bench_point *l
 /* Device of the i-th worker (from 0) of a point. */
 const char *bench_point_device(const struct bench_options *options, const struct bench_point *point,
                                int32_t worker);
+
+/* --bigger auto: the fastest board and mode that draws no more than the largest cluster of simulated boards. False
+ * where there are no profiles to compare, or none is faster than one of the cluster's own. */
+bool bench_bigger_choose(const struct bench_options *options, char spec[BENCH_DEVICES_MAX]);
 
 #endif

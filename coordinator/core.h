@@ -33,13 +33,6 @@ enum coordinator_ground_plane {
     COORDINATOR_GROUND_MEASURE, /* search everything, count what ON would have lost */
 };
 
-/* What is known of a kind of worker before it has answered: from a profile or a board's file. */
-struct coordinator_known_speed {
-    const char *host, *device; /* as in HELLO; NULL: any. Borrowed */
-    struct partition_speed speed;
-    double idle_w, busy_w; /* NAN: not known */
-};
-
 struct coordinator_core_settings {
     const struct partition_model *model;  /* borrowed; geometry, thresholds and hash, no weights */
     struct partition_tile_settings tiles; /* partition_tile_defaults() */
@@ -67,13 +60,10 @@ struct coordinator_core_settings {
 
     /* Sharing out */
     enum partition_split split; /* TILE */
-    const struct coordinator_known_speed
-        *known;               /* borrowed, with its shapes; the first that fits */
-    int32_t known_count;      /* 0: all workers count equal until they answered */
-    double port_bytes_per_us; /* INFINITY: the coordinator's link has no limit */
-    double replan_gain;       /* 0.05: of the period, for another plan to be worth it */
-    int32_t replan_frames;    /* 16: at most once every so many frames; 0: never for speed */
-    double budget_w;          /* NAN: none; watts of all workers together, over any second */
+    double port_bytes_per_us;   /* INFINITY: the coordinator's link has no limit */
+    double replan_gain;         /* 0.05: of the period, for another plan to be worth it */
+    int32_t replan_frames;      /* 16: at most once every so many frames; 0: never for speed */
+    double budget_w;            /* NAN: none; watts of all workers together, over any second */
 };
 void coordinator_core_defaults(struct coordinator_core_settings *settings);
 
@@ -105,6 +95,10 @@ void coordinator_core_result(struct coordinator_core *core, int worker,
                              const struct proto_result *result, uint64_t now_us);
 void coordinator_core_beat(struct coordinator_core *core, int worker, const struct proto_beat *beat,
                            uint64_t now_us);
+/* What is known of a worker before it has answered, from a profile or a board's file; just before its
+ * HELLO. Without it workers count equal until their answers taught better. The shapes are borrowed. */
+void coordinator_core_know(struct coordinator_core *core, int worker,
+                           const struct partition_speed *speed);
 /* A FRAME has left (the link's SENT); only timing hangs on it. */
 void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t seq,
                            uint32_t assignment, uint64_t now_us);

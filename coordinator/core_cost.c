@@ -50,6 +50,28 @@ static int shapes_find(struct core_geometry *g)
     return PROTO_OK;
 }
 
+/* Tiles as the profile has them, otherwise their MACs: what `factor` is relative to. */
+static void base_fill(struct coordinator_core *core, int w)
+{
+    struct core_geometry *g = core->geometry;
+    const struct core_worker *worker = &core->workers[w];
+    struct partition_speed macs;
+    partition_speed_defaults(&macs);
+    partition_cost_tiles(worker->known ? &worker->speed : &macs, &g->pyramid, g->tiles, 1.0,
+                         g->base_us + (size_t)w * g->tiles->count);
+}
+
+void coordinator_core_know(struct coordinator_core *core, int w,
+                           const struct partition_speed *speed)
+{
+    struct core_worker *worker = &core->workers[w];
+    worker->known = true;
+    worker->speed = *speed;
+    worker->factor = worker->frame_us = (struct partition_cost_learner){0};
+    if (core->geometry)
+        base_fill(core, w);
+}
+
 int core_cost_open(struct coordinator_core *core, struct core_geometry *g)
 {
     const size_t workers = (size_t)core->settings.workers;
@@ -61,13 +83,11 @@ int core_cost_open(struct coordinator_core *core, struct core_geometry *g)
     g->tile_us = calloc(workers * g->tiles->count + 1, sizeof *g->tile_us);
     g->costs = calloc(workers, sizeof *g->costs);
     g->shape_us = calloc((size_t)g->shape_count + 1, sizeof *g->shape_us);
-    g->known_us =
-        calloc((size_t)core->settings.known_count * g->tiles->count + 1, sizeof *g->known_us);
-    if (!g->known_us || !g->shape_us || !g->learnt || !g->prepared || !g->tile_us || !g->costs)
+    g->base_us = calloc(workers * g->tiles->count + 1, sizeof *g->base_us);
+    if (!g->base_us || !g->shape_us || !g->learnt || !g->prepared || !g->tile_us || !g->costs)
         return PROTO_NO_MEMORY;
-    for (int32_t k = 0; k < core->settings.known_count; k++)
-        partition_cost_tiles(&core->settings.known[k].speed, &g->pyramid, g->tiles, 1.0,
-                             g->known_us + (size_t)k * g->tiles->count);
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        base_fill(core, w);
     core_cost_refresh(core);
     return PROTO_OK;
 }
@@ -81,22 +101,12 @@ void core_cost_close(struct core_geometry *g)
     free(g->tile_us);
     free(g->costs);
     free(g->shape_us);
-    free(g->known_us);
+    free(g->base_us);
 }
 
 bool core_cost_absolute(const struct core_worker *worker)
 {
     return worker->known || worker->factor.count > 0;
-}
-
-/* A tile as the profile has it, otherwise its MACs: what `factor` is relative to. */
-static double base_us(const struct coordinator_core *core, const struct core_worker *worker,
-                      uint32_t tile)
-{
-    const struct core_geometry *g = core->geometry;
-    const size_t known = worker->known ? (size_t)(worker->known - core->settings.known) : 0;
-    return worker->known ? g->known_us[known * g->tiles->count + tile]
-                         : (double)g->tiles->tile[tile].macs;
 }
 
 /* Mean time of a MAC on the workers that answered already; 0: on none. */
@@ -108,7 +118,7 @@ static double mean_us_per_mac(const struct coordinator_core *core)
         const struct core_worker *worker = &core->workers[w];
         if (!core_cost_absolute(worker))
             continue;
-        double speed = worker->known ? worker->known->speed.macs_per_us : 1.0;
+        double speed = worker->known ? worker->speed.macs_per_us : 1.0;
         speed /= partition_cost_factor(&worker->factor);
         if (speed > 0.0 && isfinite(speed)) {
             speeds += speed;
@@ -123,13 +133,14 @@ static void worker_refresh(struct coordinator_core *core, int w, double *shape_u
     struct core_geometry *g = core->geometry;
     const struct core_worker *worker = &core->workers[w];
     const uint32_t count = g->tiles->count;
+    const double *base_us = g->base_us + (size_t)w * count;
     double *us = g->tile_us + (size_t)w * count;
     double factor = partition_cost_factor(&worker->factor);
 
     if (!core_cost_absolute(worker) && mean > 0.0)
         factor = mean;
     for (uint32_t t = 0; t < count; t++)
-        us[t] = factor * base_us(core, worker, t);
+        us[t] = factor * base_us[t];
     for (uint32_t s = 0; s < g->shape_count; s++) {
         const struct partition_cost_learner *learnt = &g->learnt[(size_t)w * g->shape_count + s];
         shape_us[s] = learnt->count >= LEARNT_FEW ? partition_cost_factor(learnt) : NAN;
@@ -139,9 +150,9 @@ static void worker_refresh(struct coordinator_core *core, int w, double *shape_u
             us[t] = shape_us[g->shape_of[t]];
     g->costs[w] = (struct partition_plan_worker){
         .tile_us = us,
-        .frame_us = worker->known ? factor * worker->known->speed.frame_us : 0.0,
-        .bytes_per_us = worker->known ? worker->known->speed.bytes_per_us : INFINITY,
-        .latency_us = worker->known ? worker->known->speed.latency_us : 0.0,
+        .frame_us = worker->known ? factor * worker->speed.frame_us : 0.0,
+        .bytes_per_us = worker->known ? worker->speed.bytes_per_us : INFINITY,
+        .latency_us = worker->known ? worker->speed.latency_us : 0.0,
     };
     if (worker->frame_us.count > 0)
         g->costs[w].frame_us = partition_cost_factor(&worker->frame_us);
@@ -164,7 +175,7 @@ void core_cost_learn(struct coordinator_core *core, int w, const struct proto_re
 
     for (uint32_t i = 0; i < result->tile_count; i++) {
         const uint32_t t = result->tiles[i];
-        base += base_us(core, worker, t);
+        base += g->base_us[(size_t)w * g->tiles->count + t];
         tiles_us += (double)result->tile_us[i];
         partition_cost_learn(&g->learnt[(size_t)w * g->shape_count + g->shape_of[t]],
                              (double)result->tile_us[i], 1.0);

@@ -57,7 +57,8 @@ struct core_worker {
     int32_t benches;                 /* in a row */
 
     /* core_cost.c */
-    const struct coordinator_known_speed *known;
+    bool known; /* `speed` is from a profile or a board's file */
+    struct partition_speed speed;
     struct partition_cost_learner factor;   /* measured / by its MACs */
     struct partition_cost_learner frame_us; /* the fixed part of a frame */
 
@@ -94,7 +95,7 @@ struct core_geometry {
     struct partition_cost_learner *learnt; /* workers x shapes: us */
     uint8_t *prepared;                     /* workers x shapes: it has computed such a tile */
     double *shape_us;                      /* scratch, one per shape */
-    double *known_us;                      /* known speeds x tiles */
+    double *base_us;                       /* workers x tiles: as known, otherwise the MACs */
     double *tile_us;                       /* workers x tiles: costs now */
     struct partition_plan_worker *costs;   /* one per worker, on tile_us */
     struct proto_plan_tile *wire;          /* the tile set as PLAN carries it */

@@ -152,18 +152,6 @@ static void kernels_compare(struct coordinator_core *core, int w)
     }
 }
 
-static const struct coordinator_known_speed *
-known_find(const struct coordinator_core_settings *settings, const struct core_worker *worker)
-{
-    for (int32_t i = 0; i < settings->known_count; i++) {
-        const struct coordinator_known_speed *known = &settings->known[i];
-        if ((!known->host || strcmp(known->host, worker->host) == 0) &&
-            (!known->device || strcmp(known->device, worker->device) == 0))
-            return known;
-    }
-    return NULL;
-}
-
 void coordinator_core_joined(struct coordinator_core *core, int w, const struct proto_hello *hello,
                              uint64_t now_us)
 {
@@ -204,7 +192,6 @@ void coordinator_core_joined(struct coordinator_core *core, int w, const struct 
     }
     core->ever_joined = true;
     worker->plan = 0; /* a restarted process knows no plan */
-    worker->known = known_find(&core->settings, worker);
     core_worker_ask(core, worker);
     kernels_compare(core, w);
     core_settle(core);
@@ -320,7 +307,7 @@ void coordinator_core_beat(struct coordinator_core *core, int w, const struct pr
     struct core_worker *worker = &core->workers[w];
     core_time_passes(core, now_us);
     worker_heard(core, w, false);
-    if (beat->count >= worker->beat_count && worker->state == WORKER_READY) {
+    if (beat->count >= worker->beat_count && worker->state == WORKER_READY && !core->stops_said) {
         const bool starting = beat->state != PROTO_WORKER_READY;
         if (starting && !worker->starting) {
             proto_log_warn("coordinator", "rank %d on %s says that its device is not ready", w + 1,

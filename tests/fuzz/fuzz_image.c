@@ -14,10 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (status == PROTO_OK) {
         fuzz_need(!fuzz_allocation_failed(), "a failed allocation went unnoticed");
         fuzz_need(image.size.w > 0 && image.size.h > 0, "a picture without pixels");
-        unsigned sum = 0; /* touch every pixel */
-        for (size_t i = 0; i < (size_t)image.size.w * (size_t)image.size.h * 3; i++)
+        const size_t bytes = (size_t)image.size.w * (size_t)image.size.h * 3;
+        unsigned sum =
+            0; /* touch the pixels; of a large picture enough to see that they are there */
+        for (size_t i = 0; i < bytes; i += 1 + bytes / 4096)
             sum += image.data[i];
-        fuzz_need(sum <= 255u * 3u * (unsigned)image.size.w * (unsigned)image.size.h, "no sum");
+        fuzz_need(sum + image.data[bytes - 1] <= 255u * 4097u, "no sum");
     } else {
         fuzz_need(reason[0] && memchr(reason, '\0', sizeof reason), "refused without a word");
     }

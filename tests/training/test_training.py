@@ -107,6 +107,15 @@ class Nets(unittest.TestCase):
         self.assertLess(float((0.5 * before - 1.0 - after).abs().max()), 0.02)
 
 
+    def test_a_file_can_be_trained_on_from_where_it_stands(self):
+        layers = nets.fold(self.net)
+        again = nets.unfold(layers, nets.PAPER, torch.rand(8, 3, 128, 48)).eval()
+        x = torch.rand(4, 3, 128, 48)
+        with torch.no_grad():
+            self.assertLess(float((self.net(x) - again(x)).abs().max()), 1e-3)
+            self.assertLess(float((again(x) - nets.PlainNet(nets.fold(again), half=False)(x)).abs().max()), 1e-3)
+
+
 class Merge(unittest.TestCase):
     def test_a_lone_peak_gives_the_windows_person(self):
         g = {0: {"f": 1.0, "window": (128, 48), "person_px": 100, "border": (14, 6), "stride": 8}}
@@ -131,6 +140,11 @@ class Evaluate(unittest.TestCase):
         self.assertEqual([(s, h) for s, h, _ in rows], [(3.0, 1), (2.0, 0), (1.0, 0)])
         self.assertEqual(taken, [3.0, None])
         self.assertEqual(evaluate.miss_at([(rows, persons)], 0.1), 0.5)
+
+    def test_a_box_is_cut_at_the_picture_where_the_truth_shows_only_that(self):
+        truth, found = [(10, 60, 16, 40, 0)], [(3, 60, 30, 75, 3.0)]       # the picture ends at y = 100
+        self.assertEqual(evaluate.match(truth, found, limit=30)[0][0][1], 0)
+        self.assertEqual(evaluate.match(truth, found, limit=30, size=(200, 100))[0], [(3.0, 1, 1.0)])
 
     def test_platt_scales_towards_log_odds(self):
         rng = np.random.default_rng(2)

@@ -15,6 +15,23 @@ def load_net(path, half=True):
     return nets.PlainNet(nets.fold(net), half), state["spec"]
 
 
+def start(work, name, wins):
+    """{"spec", "ema"} to train on from: a checkpoint's name, or FOLDER/NET.onnx of a model folder.
+
+    wins (u8 windows, half of them persons) are what batch norm's statistics of a file are measured on.
+    """
+    if not name.endswith(".onnx"):
+        return torch.load(Path(work) / f"{name}.pt", weights_only=False, map_location="cpu")
+    import yaml
+    from . import modelfolder
+    path = Path(name)
+    entry = next(n for n in yaml.safe_load((path.parent / "model.yaml").read_text())["nets"] if n["file"] == path.name)
+    layers, _ = modelfolder.read_onnx(path)
+    spec = modelfolder.spec_of(layers, entry)
+    x = torch.from_numpy(wins).permute(0, 3, 1, 2).float() / 256.0
+    return {"spec": spec, "ema": nets.unfold(layers, spec, x).state_dict()}
+
+
 def detector(work, names, spans, levels=None, calibration=None, bf16=True):
     """names: one checkpoint per span of levels [(first, last)]."""
     out = []

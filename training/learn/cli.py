@@ -20,6 +20,23 @@ def parser(doc):
     return ap
 
 
+def add_accelerator(ap):
+    """For the commands that train: where the sums are done."""
+    ap.add_argument("--accelerator", default="auto", choices=["auto", "cpu", "cuda"], help="where to train (default auto: CUDA where PyTorch finds it)")
+
+
+def accelerator(args):
+    import torch
+    if args.accelerator != "auto":
+        return torch.device(args.accelerator)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def on_cpu(state):
+    """A state_dict that loads on any machine."""
+    return {k: v.cpu() for k, v in state.items()}
+
+
 def work(args):
     path = Path(args.work)
     path.mkdir(parents=True, exist_ok=True)

@@ -21,15 +21,27 @@ def inter(a, b):
     return iw * ih if iw > 0 and ih > 0 else 0.0
 
 
-def match(truth, detections, limit=75.0):
-    """One picture: ([(score, hit or not, iou)], number of persons, matched score per person or None)."""
-    real = [normal(t) for t in truth if not t[4] and t[3] >= limit]
-    free = [tuple(t[:4]) if t[4] else normal(t) for t in truth if t[4] or t[3] < limit]
+def cut(b, size):
+    """The part of a box inside a picture of size (w, h)."""
+    x0, y0, x1, y1 = (min(max(v, 0), m) for v, m in zip((b[0], b[1], b[0] + b[2], b[1] + b[3]), (*size, *size)))
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def match(truth, detections, limit=75.0, size=None):
+    """One picture: ([(score, hit or not, iou)], number of persons, matched score per person or None).
+
+    With its size (w, h) all boxes are cut at its edges first: for a truth that marks what can be seen.
+    """
+    seen = (lambda b: cut(b, size)) if size else (lambda b: tuple(b[:4]))
+    real = [normal(seen(t)) for t in truth if not t[4] and t[3] >= limit]
+    free = [seen(t) if t[4] else normal(seen(t)) for t in truth if t[4] or t[3] < limit]
     taken, out = [None] * len(real), []
     for d in sorted(detections, key=lambda d: -d[4]):
         if d[3] < limit / 1.25:
             continue
-        b = normal(d)
+        b = normal(seen(d))
+        if b[3] <= 0:
+            continue
         best, at = 0.5, -1
         for i, t in enumerate(real):
             if taken[i] is None:
@@ -70,10 +82,3 @@ def threshold_at(pictures, fppi):
 def mean_iou(pictures, threshold=-1e9):
     v = [m[2] for p in pictures for m in p[0] if m[1] and m[0] >= threshold]
     return float(np.mean(v)) if v else 0.0
-
-
-def interval(pictures, fppi, rounds=300, seed=1):
-    """95 % bootstrap interval of the miss rate, pictures drawn with replacement."""
-    rng = np.random.default_rng(seed)
-    v = [miss_at([pictures[i] for i in rng.integers(0, len(pictures), len(pictures))], fppi) for _ in range(rounds)]
-    return float(np.percentile(v, 2.5)), float(np.percentile(v, 97.5))

@@ -1,7 +1,4 @@
-"""Runs the Python detector over val/ once and keeps the survivors, so that calibration, overlap and
-thresholds can be tried without computing a convolution again."""
-import json
-
+"""Runs the Python detector over val/ or rendered clips and counts what it finds."""
 import numpy as np
 import torch
 
@@ -29,42 +26,28 @@ def one(job):
     return index, det.survivors(pic, STATE["threshold"])
 
 
-def run(chosen, detector, threshold=-3.0, processes=2, cache=None):
+def run(chosen, detector, threshold=-3.0, processes=2):
     """chosen: from pictures(); detector: a function that makes it. [(group, file name, truth, survivors)]"""
-    if cache and cache.exists():
-        found = json.loads(cache.read_text())
-        return [(g, p.name, b, [tuple(s) for s in found[p.name]]) for g, p, b in chosen if p.name in found]
     torch.set_num_threads(1)
     STATE["det"], STATE["threshold"] = detector(), threshold
     out = []
     for index, s in spread(one, [(i, p, b) for i, (g, p, b) in enumerate(chosen)], processes):
         g, p, b = chosen[index]
         out.append((g, p.name, b, s))
-    if cache:
-        cache.write_text(json.dumps({n: s for _, n, _, s in out}))
     return out
 
 
-def calibrated(survivors, spans, calibration):
-    """Scores a * z + b of the net that serves the level."""
-    if calibration is None:
-        return survivors
-    table = {k: c for (lo, hi), c in zip(spans, calibration) for k in range(lo, hi + 1)}
-    return [(table[k][0] * s + table[k][1], k, r, c) for s, k, r, c in survivors]
-
-
-def matched(results, geometry, overlap=0.5, measure="iou", spans=None, calibration=None, candidate=-6.0):
+def matched(results, geometry, overlap=0.5, measure="iou", candidate=-6.0):
     """Per picture: (group, name, matches, persons)."""
     out = []
     for g, n, b, s in results:
-        boxes = merge.boxes(calibrated(s, spans, calibration), geometry, overlap, measure, candidate=candidate)
-        m, persons, _ = evaluate.match(b, boxes)
+        m, persons, _ = evaluate.match(b, merge.boxes(s, geometry, overlap, measure, candidate=candidate))
         out.append((g, n, m, persons))
     return out
 
 
 def figures(rows):
-    """The figures the model card shows, from matched()'s rows."""
+    """Miss rates and box quality from matched()'s rows."""
     out = {}
     for name, groups in (("street", ["street"]), ("annotated", ["street", "general"]), ("all", ["street", "general", "free"]),
                          ("general", ["general"])):

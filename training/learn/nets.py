@@ -124,6 +124,35 @@ def fold(net):
     return out
 
 
+def unfold(layers, spec, x, dropout=0.4):
+    """The way back: a trainable net from plain layers, the same function.
+
+    Batch norm gets the statistics of the windows x and factors that undo them, so training goes on from
+    what the file holds.
+    """
+    net = WindowNet(spec, dropout).eval()
+    mods, plain = list(net.body), [la for la in layers if la[0] != "pool"]
+    norms = [m for m in mods if isinstance(m, nn.BatchNorm2d)]
+    for conv, (_, w, _) in zip(net.convs(), plain):
+        conv.weight.data.copy_(w)
+    net.convs()[-1].bias.data.copy_(plain[-1][2])
+    seen = {}
+    for bn, (_, _, b) in zip(norms, plain):
+        bn.bias.data.copy_(b)
+        bn.running_var.fill_(1.0 - bn.eps)
+        bn.register_forward_hook(lambda m, inputs, _: seen.__setitem__(m, torch.var_mean(inputs[0].float(), (0, 2, 3))))
+    with torch.no_grad():
+        net(x)
+        for bn in norms:
+            var, mean = seen[bn]
+            bn._forward_hooks.clear()
+            bn.running_mean.copy_(mean)
+            bn.running_var.copy_(var)
+            bn.weight.copy_(torch.sqrt(var + bn.eps))
+            bn.bias.add_(mean)
+    return net
+
+
 class PlainNet(nn.Module):
     """A folded net, for detection and for checks; fp16 rounding of the weights as in the files."""
 

@@ -30,8 +30,12 @@ def source_of(name):
     return name.split("_")[0]
 
 
+# Persons of the general pictures are few: smaller ones than the nets look for teach shapes all the same.
+LEAST_PX = 42
+
+
 def positives(data):
-    """Persons of at least 75 px (crops: any): (source, path, box, is_whole_picture)."""
+    """Persons to learn from: (source, path, box, is_whole_picture)."""
     train = Path(data) / "train"
     out = [("inria", p, INRIA_BOX, False) for p in sorted((train / "pos_inria96x160").iterdir())]
     for name, rows in sorted(boxes(train / "pos_context.csv").items()):
@@ -39,7 +43,7 @@ def positives(data):
     for name, rows in sorted(boxes(train / "pos_extra.csv").items()):
         out += [("extra", train / "pos_extra" / name, r[:4], False) for r in rows if not r[4]]
     for name, rows in sorted(boxes(train / "annotations.csv").items()):
-        out += [("coco", train / "images" / name, r[:4], True) for r in rows if not r[4] and r[3] >= 70]
+        out += [("coco", train / "images" / name, r[:4], True) for r in rows if not r[4] and r[3] >= LEAST_PX]
     return out
 
 

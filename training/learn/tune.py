@@ -1,7 +1,7 @@
-"""Calibration of the nets against each other, overlap rule and thresholds: everything learnt from val/."""
+"""Calibration of the nets against each other: what is learnt from val/."""
 import numpy as np
 
-from . import evaluate, judge, merge
+from . import evaluate
 
 
 def platt(scores, hits, strength=4.0):
@@ -32,35 +32,13 @@ def platt(scores, hits, strength=4.0):
     return float(p[0]), float(p[1])
 
 
-def calibrate(results, geometry, spans, overlap, measure):
-    """(a, b) per net from the detections of its own levels after the merge."""
+def calibrate(found, truth, spans, size):
+    """(a, b) per net from the boxes (x, y, w, h, score, level) that its own levels gave on each picture."""
     pairs = [([], []) for _ in spans]
-    for _, _, truth, survivors in results:
-        boxes = merge.boxes(survivors, geometry, overlap, measure)
+    for path, boxes in found.items():
         level_of = {b[4]: b[5] for b in boxes}
-        for s, hit, _ in evaluate.match(truth, boxes)[0]:
+        for s, hit, _ in evaluate.match(truth[path], boxes, size=size(path))[0]:
             i = next(i for i, (lo, hi) in enumerate(spans) if lo <= level_of[s] <= hi)
             pairs[i][0].append(s)
             pairs[i][1].append(hit)
     return [platt(*p) for p in pairs], [(len(p[0]), int(sum(p[1]))) for p in pairs]
-
-
-GOAL = (("street", "0.1"), ("annotated", "0.1"), ("all", "0.1"), ("street", "0.01"), ("all", "0.01"))
-
-
-def worth(figures):
-    """One number to choose by: the mean of the miss rates that are asked for."""
-    return float(np.mean([figures[g][f] for g, f in GOAL]))
-
-
-def choose_overlap(results, geometry, spans, calibration, tries):
-    """The overlap rule with the lowest mean miss rate: (overlap, measure), figures of every try."""
-    table = {}
-    for measure, overlap in tries:
-        rows = judge.matched(results, geometry, overlap, measure, spans, calibration)
-        table[(overlap, measure)] = judge.figures(rows)
-    best = min(table, key=lambda k: worth(table[k]))
-    return best, table
-
-
-TRIES = [("iou", v) for v in (0.35, 0.4, 0.45, 0.5, 0.55)] + [("min", v) for v in (0.5, 0.6, 0.65, 0.7, 0.8)]

@@ -17,7 +17,18 @@ from .pyramid import Picture, cut, cut_person
 SOURCES = ["inria", "context", "extra", "coco", "neg", "scene", "mined"]
 POS, RANDOM, PART, MINED = 0, 1, 2, 3
 
+# Share of a source's windows that are turned and stretched: most where there are few persons to learn from.
+WARPED = {"coco": 0.7, "context": 0.3, "inria": 0.3, "extra": 0.3}
+
 META = np.dtype([("kind", "u1"), ("source", "u1"), ("person_px", "f4"), ("file", "i4")])
+
+
+def some(work, base, count=256, seed=3):
+    """Cut windows, half of them persons: what a file's batch norm is measured on (checkpoint.start)."""
+    wins, meta = np.load(work / f"{base}.npy", mmap_mode="r"), np.load(work / f"{base}_meta.npy")
+    rng = np.random.default_rng(seed)
+    person, other = (np.flatnonzero((meta["kind"] == POS) == yes) for yes in (True, False))
+    return np.array(wins[np.sort(np.concatenate([rng.choice(i, count // 2, replace=False) for i in (person, other)]))])
 
 
 def flat(seed):
@@ -57,6 +68,24 @@ def paste(rng, window, background, box):
     return (window * m + background * (1 - m) + 0.5).astype(np.uint8)
 
 
+def warp(rgb, cx, cy, h, whole, rng):
+    """The person's surroundings turned by some degrees and stretched sideways: (picture, zero rows below, centre).
+
+    Whole pictures keep their lower edge where the zero padding begins; elsewhere the edge pixels repeat.
+    """
+    rows, cols = rgb.shape[:2]
+    top, left = max(0, int(cy - 1.3 * h)), max(0, int(cx - 1.1 * h))
+    bottom, right = min(rows, int(cy + 1.3 * h)), min(cols, int(cx + 1.1 * h))
+    part, m = rgb[top:bottom, left:right], int(0.2 * h) + 2
+    part = np.pad(part, ((m, m), (m, m), (0, 0)), mode="edge")
+    turn, wide = np.radians(rng.normal(0, 5.0)), float(np.exp(rng.normal(0, 0.10)))
+    a, b, d, e = np.cos(turn) / wide, np.sin(turn), -np.sin(turn) / wide, np.cos(turn)
+    x, y = cx - left + m + .5, cy - top + m + .5     # PIL's pixel centres lie at halves
+    image = Image.fromarray(part).transform(part.shape[1::-1], Image.AFFINE, (a, b, x - a * x - b * y, d, e, y - d * x - e * y),
+                                            Image.BILINEAR)
+    return np.asarray(image)[m:-m, m:-m], 1.0 if whole and bottom == rows else 0.0, cx - left, cy - top
+
+
 def person_windows(item, variants, seed, spec, backgrounds, parts):
     """Positives and wrong-place negatives of one annotated person."""
     source, path, (x, y, w, h), whole = item
@@ -66,14 +95,18 @@ def person_windows(item, variants, seed, spec, backgrounds, parts):
     original = Picture(rgb, 1.0 if whole else 0.0)
     out = []
     for i in range(variants + parts):
-        pic, bx, by, bh = original, x + w / 2, y + h / 2, h
+        pic, bx, by, bh, used, pad = original, x + w / 2, y + h / 2, h, rgb, 1.0 if whole else 0.0
+        turned = i < variants and rng.random() < WARPED.get(source, 0.0)
+        if turned:
+            used, pad, bx, by = warp(rgb, bx, by, h, whole, rng)
         if rng.random() < (0.35 if h < 110 else 0.6):
             low = 60.0 if px >= 100 else 40.0
             target = float(np.exp(rng.uniform(np.log(low), np.log(max(h, low + 1)))))
             if target < 0.95 * h:
-                small, rx, ry = shrink(rgb, target / h, rng)
-                pic = Picture(small, 1.0 if whole else 0.0)
-                bx, by, bh = bx * rx, by * ry, h * ry
+                used, rx, ry = shrink(used, target / h, rng)
+                bx, by, bh, turned = bx * rx, by * ry, h * ry, True
+        if turned:
+            pic = Picture(used, pad)
         if i < variants:
             dx, dy, s = jitter(rng, spec)
             kind = POS
