@@ -47,6 +47,10 @@ static void worker_settings(const struct detect_options *options, const char *mo
     settings->gpu.threads = config->threads >= 0 ? config->threads : (alone ? 0 : 1);
     settings->gpu.softmax = options->softmax;
     settings->beat_us = (uint64_t)(config->beat_ms * 1e3);
+    if (options->power)
+        settings->power.spec = options->power;
+    if (options->power_root)
+        settings->power.root = options->power_root;
 }
 
 /* ---- coordinator ---- */
@@ -135,10 +139,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     coordinator_core_defaults(&shell.core);
     shell.core.model = detect->model;
     shell.core.depth = config->depth;
-    if (config->tile_rows >= 0)
-        shell.core.tiles.max_rows = config->tile_rows;
-    if (config->tile_cols >= 0)
-        shell.core.tiles.max_cols = config->tile_cols;
+    partition_tile_configure(&shell.core.tiles, config);
     status = camera_choose(detect, &shell.core);
     if (!status)
         status = threshold_choose(detect, &shell.core.threshold);

@@ -11,6 +11,7 @@
 #include "gpu/device.h"
 #include "proto/log.h"
 #include "proto/status.h"
+#include "worker/power.h"
 
 enum { TILE_CELLS_MAX = PROTO_FRAME_SIDE_MAX };
 
@@ -35,12 +36,17 @@ static const struct option_row {
      "search only where persons can stand: on, off, or measure what that saves and loses (on with "
      "a "
      "camera)"},
-    {'r', "tile-rows", "N", "most rows of cells of a tile; 0: no limit (74)"},
-    {'c', "tile-cols", "N", "most columns of cells of a tile; 0: no limit (0)"},
+    {'P', "max-workers", "N",
+     "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
+    {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
+    {'r', "tile-rows", "N", "instead: most rows of cells of a tile; 0: no limit"},
+    {'c', "tile-cols", "N", "instead: most columns of cells of a tile; 0: no limit"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
+    {'p', "power", "SPEC", "where watts are read: see below (auto)"},
+    {'V', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
     {'L', "loop", NULL, "begin again at the input's end, until --frames or --duration"},
     {'U', "duration", "S", "read no more frames S seconds after the first one was sent out"},
@@ -68,6 +74,8 @@ static void help(void)
     }
     puts("\nDevices:");
     gpu_device_list(stdout);
+    puts("\nPower:");
+    worker_power_list(stdout);
     puts("\nExamples:\n"
          "  muster detect street.jpg --json -\n"
          "  mpirun -n 5 muster detect clip --out found --json found.jsonl --report run.json\n"
@@ -144,6 +152,10 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'P':
+        return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
+    case 'H':
+        return read_number(argument, 0, 10, &config->halo_share);
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':
@@ -156,6 +168,12 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return *argument;
     case 'R':
         options->report = argument;
+        return *argument;
+    case 'p':
+        options->power = argument;
+        return worker_power_check(argument) == PROTO_OK;
+    case 'V':
+        options->power_root = argument;
         return *argument;
     case 'n':
         return read_count(argument, 1, INT64_MAX, &options->frames);
@@ -182,6 +200,9 @@ static void defaults(struct detect_options *options)
                    .depth = 2,
                    .tile_rows = -1, /* the tile set's own default */
                    .tile_cols = -1,
+                   .halo_share = -1,
+                   .tile_share = -1,
+                   .max_workers = -1,
                    .threshold = NAN,
                    .beat_ms = 100.0},
     };

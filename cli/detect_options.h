@@ -17,9 +17,10 @@ struct detect_options {
     double duration_s;                 /* 0: until the input ends */
     int64_t iterations;                /* with a duration: at least so many frames */
     const char *json, *out, *report;
-    const char *camera;       /* NULL: none */
-    const char *ground_plane; /* "on", "off", "measure" */
-    bool softmax;             /* --scores softmax */
+    const char *power, *power_root; /* where workers read their watts: worker/power.h */
+    const char *camera;             /* NULL: none */
+    const char *ground_plane;       /* "on", "off", "measure" */
+    bool softmax;                   /* --scores softmax */
     bool quiet;
 };
 

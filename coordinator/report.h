@@ -77,6 +77,18 @@ struct coordinator_frame_report {
     const struct coordinator_tile_report *tiles;
 };
 
+/* What a worker drew during the run (coordinator/power.h). */
+struct coordinator_worker_power {
+    const char *rail; /* "ina3221 VDD_IN"; NULL: no power data */
+    bool own;         /* the worker's alone; else its host's, which others there may read too */
+    bool modelled;    /* not measured: a board's profile */
+    double watts;     /* mean over the time with data; NAN: no data */
+    double joules;    /* these watts over the run's time */
+    double coverage;  /* share of the run's time with data */
+    double rate_hz;   /* of sampling */
+    uint64_t samples;
+};
+
 struct coordinator_run_worker {
     int32_t rank;
     const char *host;
@@ -89,6 +101,15 @@ struct coordinator_run_worker {
     double lost_s, returned_s; /* last time, seconds since the run began; NAN: never */
     const char *why;           /* it was last given up; "" */
     double ms_per_frame;       /* learnt: all tiles on it alone; NAN: not measured */
+    struct coordinator_worker_power power;
+};
+
+/* All workers that came, a host's rail counted once. */
+struct coordinator_run_power {
+    double watts, joules; /* NAN: some worker has no data */
+    double coverage;      /* of the worker with the least */
+    uint32_t with, without,
+        modelled; /* workers: with data, without, of the first those not measured */
 };
 
 /* What recovery and planning did. */
@@ -116,6 +137,7 @@ struct coordinator_run {
     double lower_bound_ms; /* no plan can beat it; NAN: likewise */
     int status;            /* PROTO_OK, or why the run ended early */
     struct coordinator_run_events events;
+    struct coordinator_run_power power;
     uint32_t worker_count;
     const struct coordinator_run_worker *workers;
     uint32_t version_count;

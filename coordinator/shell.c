@@ -9,6 +9,7 @@
 
 #include "coordinator/orphan.h"
 #include "coordinator/post.h"
+#include "coordinator/power.h"
 #include "coordinator/reader.h"
 #include "proto/codec.h"
 #include "proto/link_uv.h"
@@ -51,6 +52,7 @@ struct coordinator_shell {
     uint64_t reported;
     uint64_t first_us, last_us, cpu_ns, sink_cpu_ns;
     struct coordinator_run_worker *run_workers;
+    struct coordinator_power_account *power; /* one per worker */
 };
 
 static uint64_t now_us(void)
@@ -125,8 +127,11 @@ static void post_plan(struct coordinator_shell *shell, const struct coordinator_
 static void post_frame(struct coordinator_shell *shell, const struct coordinator_action *action)
 {
     const struct proto_message message = {.kind = PROTO_MESSAGE_FRAME, .frame = *action->frame};
-    if (shell->first_us == 0)
+    if (shell->first_us == 0) {
         shell->first_us = now_us();
+        for (int w = 0; w < shell->settings.core.workers; w++)
+            coordinator_power_begin(&shell->power[w], shell->first_us);
+    }
     post(shell, action, &message);
 }
 
@@ -320,6 +325,8 @@ static void on_message(struct coordinator_shell *shell, int worker,
         shell->idle_turn = true;
         shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
         shell->peers[worker].gone |= shell->peers[worker].left;
+        if (!shell->done) /* a goodbye comes when the run is over */
+            coordinator_power_beat(&shell->power[worker], &message->beat, now_us());
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
@@ -425,7 +432,8 @@ static int memory_open(struct coordinator_shell *shell)
     const struct coordinator_core_settings *core = &shell->settings.core;
     shell->peers = calloc((size_t)core->workers, sizeof *shell->peers);
     shell->run_workers = calloc((size_t)core->workers, sizeof *shell->run_workers);
-    if (!shell->peers || !shell->run_workers)
+    shell->power = calloc((size_t)core->workers, sizeof *shell->power);
+    if (!shell->peers || !shell->run_workers || !shell->power)
         return PROTO_NO_MEMORY;
     return proto_arena_open(&shell->arena, ARENA_BYTES);
 }
@@ -484,6 +492,8 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->workers = shell->run_workers;
     for (int w = 0; w < shell->settings.core.workers; w++)
         coordinator_core_worker(shell->core, w, &shell->run_workers[w]);
+    coordinator_power_describe(shell->power, shell->run_workers, run->worker_count, run->wall_ms,
+                               &run->power);
 }
 
 bool coordinator_shell_all_left(const struct coordinator_shell *shell)
@@ -511,5 +521,6 @@ void coordinator_shell_close(struct coordinator_shell *shell)
     coordinator_core_close(shell->core);
     free(shell->peers);
     free(shell->run_workers);
+    free(shell->power);
     free(shell);
 }

@@ -55,6 +55,31 @@ static bool is_back(const struct coordinator_run_worker *worker)
     return worker->returned > 0 && worker->returned_s >= worker->lost_s;
 }
 
+/* "measured", "modelled", "partly modelled", "no data", "no data from 2 of 4 workers": where the watts come from. */
+static const char *power_text(const struct coordinator_run_power *power, char out[64])
+{
+    if (power->with == 0)
+        return "no data";
+    if (power->without > 0) {
+        snprintf(out, 64, "no data from %u of %u workers", power->without,
+                 power->with + power->without);
+        return out;
+    }
+    if (power->modelled == 0)
+        return "measured";
+    return power->modelled == power->with ? "modelled" : "partly modelled";
+}
+
+static json_t *worker_power_json(const struct coordinator_worker_power *power)
+{
+    if (!power->rail)
+        return json_null();
+    return json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:I}", "rail", text(power->rail), "modelled",
+                     (int)power->modelled, "watts", rounded(power->watts), "joules",
+                     rounded(power->joules), "coverage", rounded(power->coverage), "rate_hz",
+                     rounded(power->rate_hz), "samples", (json_int_t)power->samples);
+}
+
 static json_t *worker_json(const struct coordinator_run_worker *about,
                            const struct coordinator_worker_stats *stats,
                            const struct coordinator_run_summary *summary, double wall_ms)
@@ -62,14 +87,15 @@ static json_t *worker_json(const struct coordinator_run_worker *about,
     static const struct coordinator_worker_stats none;
     const struct coordinator_worker_stats *s = stats ? stats : &none;
     return json_pack(
-        "{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}", "rank",
+        "{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "rank",
         (int)about->rank, "host", text(about->host), "device", text(about->device), "kernels",
         text(about->kernels), "tiles", (json_int_t)s->tiles, "macs", (json_int_t)s->macs, "share",
         rounded(coordinator_run_share(s, summary)), "compute_ms", rounded(s->compute_ms),
         "transfer_ms", rounded(s->transfer_ms), "queue_ms", rounded(s->queue_ms), "idle_ms",
         rounded(fmax(0, wall_ms - s->compute_ms)), "bytes", (json_int_t)s->bytes, "memory_bytes",
         about->memory_bytes ? json_integer((json_int_t)about->memory_bytes) : json_null(),
-        "reserve", (int)about->reserve, "whole_frame_ms", rounded(about->ms_per_frame));
+        "reserve", (int)about->reserve, "whole_frame_ms", rounded(about->ms_per_frame), "power",
+        worker_power_json(&about->power));
 }
 
 static json_t *workers_json(const struct sink_report *report, const struct coordinator_run *run,
@@ -142,6 +168,16 @@ static void put(json_t *object, const char *key, json_t *value, bool *failed)
         *failed = true;
 }
 
+static void put_power(json_t *root, const struct coordinator_run *run, double frames, bool *failed)
+{
+    const struct coordinator_run_power *power = &run->power;
+    char where[64];
+    put(root, "watts", rounded(power->with ? power->watts : NAN), failed);
+    put(root, "joules_per_frame", rounded(power->with ? power->joules / frames : NAN), failed);
+    put(root, "power", text(power_text(power, where)), failed);
+    put(root, "power_coverage", rounded(power->with ? power->coverage : NAN), failed);
+}
+
 static json_t *report_json(const struct sink_report *report, const struct coordinator_run *run)
 {
     const struct coordinator_run_stats *stats = &report->stats;
@@ -175,9 +211,7 @@ static json_t *report_json(const struct sink_report *report, const struct coordi
     put(root, "gap", rounded(summary.gap), &failed);
     put(root, "model_error", rounded(summary.model_error), &failed);
     put(root, "recovery", recovery_json(run, stats), &failed);
-    put(root, "watts", json_null(), &failed);
-    put(root, "joules_per_frame", json_null(), &failed);
-    put(root, "power", json_string("no data"), &failed);
+    put_power(root, run, frames, &failed);
     put(root, "split", text(run->split), &failed);
     put(root, "depth", json_integer(run->depth), &failed);
     put(root, "tiles", json_integer(run->tile_count), &failed);
@@ -346,6 +380,25 @@ static void print_ground_plane(const struct sink_report *report, const struct co
     fputc('\n', out);
 }
 
+static void print_power(const struct coordinator_run *run, double frames, FILE *out)
+{
+    const struct coordinator_run_power *power = &run->power;
+    char where[64];
+    fprintf(out, "\npower: %s", power_text(power, where));
+    if (power->with && isfinite(power->watts))
+        fprintf(out, ", %.1f W, %.2f J a frame", power->watts, power->joules / frames);
+    for (uint32_t w = 0; power->with && w < run->worker_count; w++) {
+        const struct coordinator_worker_power *first = &run->workers[w].power;
+        if (!first->rail)
+            continue; /* the rest is in the report's file */
+        fprintf(out, " (%s%s", first->rail, power->with > 1 ? ", ..;" : ";");
+        fprintf(out, " %.0f Hz; %.0f %% of the time with data)", first->rate_hz,
+                100 * power->coverage);
+        break;
+    }
+    fputc('\n', out);
+}
+
 void coordinator_sink_report_print(const struct coordinator_sink *sink,
                                    const struct coordinator_run *run, FILE *out)
 {
@@ -372,7 +425,7 @@ void coordinator_sink_report_print(const struct coordinator_sink *sink,
     print_percent(out, "efficiency", summary.efficiency);
     print_percent(out, ", plan gap", summary.gap);
     print_percent(out, ", model error", summary.model_error);
-    fputs(", power: no data\n", out);
+    print_power(run, (double)stats->frames, out);
     print_ground_plane(report, run, out);
     print_recovery(run, out);
     print_workers(report, run, &summary, out);

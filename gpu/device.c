@@ -11,8 +11,6 @@
 
 enum { CHAIN_SIDE_MAX = 4 * PROTO_FRAME_SIDE_MAX };
 
-static const struct gpu_backend *const backends[] = {&gpu_cpu_backend, &gpu_ref_backend,
-                                                     &gpu_sim_backend};
 static const char *const precision_names[GPU_PRECISIONS] = {"f32", "f16", "bf16"};
 
 /* A spec cut into its parts; argument is "" when there is none, words NULL. */
@@ -46,13 +44,13 @@ static int spec_read(const char *text, struct spec *spec)
 
 static const struct gpu_backend *backend_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
-        if (strcmp(backends[i]->name, name) == 0)
-            return backends[i];
+    for (size_t i = 0; gpu_backends[i]; i++)
+        if (strcmp(gpu_backends[i]->name, name) == 0)
+            return gpu_backends[i];
     char list[128] = "";
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+    for (size_t i = 0; gpu_backends[i]; i++) {
         size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", backends[i]->name);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", gpu_backends[i]->name);
     }
     proto_log_error("gpu", "no device '%s' in this program; it has: %s", name, list);
     return NULL;
@@ -180,8 +178,8 @@ const char *gpu_device_kernels(struct gpu_device *device)
 
 void gpu_device_list(FILE *out)
 {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        const struct gpu_backend *backend = backends[i];
+    for (size_t i = 0; gpu_backends[i]; i++) {
+        const struct gpu_backend *backend = gpu_backends[i];
         fprintf(out, "  %-5s", backend->name);
         for (int p = 0; p < GPU_PRECISIONS; p++)
             if (backend->precisions & 1u << p)
@@ -224,6 +222,14 @@ void gpu_chain_close(struct gpu_chain *chain)
 {
     if (chain)
         chain->net->device->backend->chain_close(chain);
+}
+
+int gpu_frame_prepare(struct gpu_device *device, struct gpu_chain *const *chains, uint32_t count,
+                      size_t bytes)
+{
+    const struct gpu_backend *backend = device->backend;
+    return backend->frame_prepare && count ? backend->frame_prepare(device, chains, count, bytes)
+                                           : PROTO_OK;
 }
 
 int gpu_frame_begin(struct gpu_device *device, const uint8_t *pixels, size_t bytes)

@@ -4,12 +4,15 @@
  * for one input size: all sizes, buffers and kernels are fixed when it is opened, nothing is
  * allocated when it runs. Activations may share memory between chains, so use one chain at a time:
  *
- *   gpu_frame_begin(device, pixels, bytes);          the bands of this frame, copied in where needed
+ *   gpu_frame_prepare(device, chains, count, bytes);  once, when the plan is known
+ *   gpu_frame_begin(device, pixels, bytes);          the bands of this frame, borrowed until its end
  *   for each tile:
  *       gpu_sample(chain, &sampling);                bands -> the chain's input
  *       gpu_run(chain);                              input -> scores
  *       gpu_local_nms(chain, &area, threshold, out, cap, &count);
  *   gpu_frame_end(device);                           only now `out` and `count` are valid
+ *
+ * A device may note these calls and do their work in gpu_frame_end, all tiles at once.
  *
  * No thread safety: one thread owns a device.
  */
@@ -59,6 +62,9 @@ struct gpu_backend {
     void (*net_close)(struct gpu_net *net);
     int (*chain_open)(struct gpu_net *net, int h, int w, struct gpu_chain **out);
     void (*chain_close)(struct gpu_chain *chain);
+    /* (optional) */
+    int (*frame_prepare)(struct gpu_device *device, struct gpu_chain *const *chains, uint32_t count,
+                         size_t bytes);
     int (*frame_begin)(struct gpu_device *device, const uint8_t *pixels, size_t bytes);
     int (*sample)(struct gpu_chain *chain, const struct proto_sampling *sampling);
     int (*run)(struct gpu_chain *chain);
@@ -89,7 +95,7 @@ struct gpu_chain {
 };
 
 /* spec: NAME[:ARGUMENT][,PRECISION][,OPTION]..., the last two in any order: "cpu", "cpu,bf16", "ref",
- * "cuda:0,f16", "sim:tx2,empty,mode=MAXQ".
+ * "cuda:0,f16", "cuda:0,nograph", "sim:tx2,empty,mode=MAXQ".
  * Returns PROTO_OK; PROTO_NOT_FOUND (no such device, or not compiled in: logged with the list);
  * PROTO_UNSUPPORTED (precision the machine can't do); PROTO_DEVICE. A fallback is never silent. */
 int gpu_device_open(const char *spec, const struct gpu_settings *settings, struct gpu_device **out);
@@ -108,6 +114,11 @@ void gpu_net_close(struct gpu_net *net); /* after its chains; NULL is fine */
 int gpu_chain_open(struct gpu_net *net, int h, int w, struct gpu_chain **out);
 void gpu_chain_close(struct gpu_chain *chain); /* NULL is fine */
 
+/* Make ready for frames that run these chains in this order, with up to `bytes` of pixels: what a
+ * device allocates or records for them is done now and not within the first frame. Other frames still
+ * run. Returns PROTO_OK, PROTO_NO_MEMORY (logged with what would fit), PROTO_DEVICE. */
+int gpu_frame_prepare(struct gpu_device *device, struct gpu_chain *const *chains, uint32_t count,
+                      size_t bytes);
 int gpu_frame_begin(struct gpu_device *device, const uint8_t *pixels, size_t bytes);
 /* sampling->w, h equal the chain's; band_offset counts from the pixels given to frame_begin. */
 int gpu_sample(struct gpu_chain *chain, const struct proto_sampling *sampling);

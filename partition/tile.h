@@ -1,5 +1,11 @@
-/* The tile set: all tiles of frames of one size. A function of model and frame size and the tile
- * settings only, never of the workers (law 1).
+/* The tile set: all tiles of frames of one size. A function of model, frame size, the camera's bands and the
+ * tile settings only, never of the workers (law 1).
+ *
+ * Every level is cut into the fewest equal rectangles within max_rows and max_cols. Then, while halo_share
+ * allows, the largest tile's level is cut once more, by rows or by columns, whichever costs less: a
+ * cut by rows computes the window's height twice and shares the pixel rows out, one by columns
+ * only the window's width, but both sides need the same rows. It ends when no tile is larger than
+ * tile_share of a frame's MACs over max_workers.
  */
 #ifndef PARTITION_TILE_H
 #define PARTITION_TILE_H
@@ -12,14 +18,19 @@ struct partition_rows {
 };
 
 struct partition_tile_settings {
-    /* cells; 74: halo work +2.1 % MACs, enough tiles for 8 workers (0: no limit) */
-    int32_t max_rows;
-    int32_t max_cols; /* cells; 0: full width */
+    int32_t max_rows, max_cols; /* cells; 0: no limit (0, 0) */
+    double
+        halo_share; /* MACs that further cuts may add, of those of whole levels; 0: none (0.05) */
+    double tile_share;   /* largest tile, of a worker's part of a frame (0.75) */
+    int32_t max_workers; /* that should find enough tiles to be busy (8) */
     /* Of each level the rows to search (partition/camera.h); borrowed. NULL: all. Their ends are cut
      * edges like any other, only without a neighbour. */
     const struct partition_rows *bands;
 };
 void partition_tile_defaults(struct partition_tile_settings *settings);
+/* What a configuration says: explicit limits turn further cuts off unless it asks for these, too. */
+void partition_tile_configure(struct partition_tile_settings *settings,
+                              const struct proto_config_detect *config);
 
 struct partition_tile {
     uint32_t id; /* index in the set */
@@ -34,10 +45,11 @@ struct partition_tiles {
     uint32_t count;
     struct partition_tile *tile; /* by level, then row, then column */
     uint64_t macs;               /* sum */
+    uint64_t whole_macs; /* of the levels or their bands uncut: what halos add is the rest */
 };
 
-/* Cut every level, or its band, into the fewest equal rectangles (heights differ by at most one cell) within the limits.
- * Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_LIMIT (over PROTO_TILES_MAX). */
+/* Tiles of a level differ by at most one cell in each direction, so a level has at most four shapes, two where it
+ * is cut one way. Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_LIMIT (over PROTO_TILES_MAX). */
 int partition_tiles_open(const struct partition_pyramid *pyramid,
                          const struct partition_model *model,
                          const struct partition_tile_settings *settings,

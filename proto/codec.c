@@ -84,9 +84,6 @@ static const struct field hello_fields[] = {
     STRING(proto_hello, kernels),
     STRING(proto_hello, model_hash),
     U32(proto_hello, threads),
-    OPTIONAL(proto_hello, power, FIELD_STRING),
-    OPTIONAL(proto_hello, power_period_us, FIELD_U32),
-    OPTIONAL(proto_hello, power_own, FIELD_U32),
 };
 static const struct field plan_fields[] = {
     U32(proto_plan, plan),
@@ -130,6 +127,9 @@ static const struct field beat_fields[] = {
     U64(proto_beat, count),
     U32(proto_beat, state),
     U32(proto_beat, queued),
+    OPTIONAL(proto_beat, power, FIELD_STRING),
+    OPTIONAL(proto_beat, power_own, FIELD_U32),
+    OPTIONAL(proto_beat, power_period_us, FIELD_U32),
     OPTIONAL(proto_beat, power_us, FIELD_U64),
     OPTIONAL(proto_beat, power_samples, FIELD_U64),
     OPTIONAL(proto_beat, power_mw, FIELD_U32),

@@ -50,13 +50,16 @@ void proto_config_model_free(struct proto_config_model *model);
  * A key that is absent leaves the field as it was. The strings are NULL or from malloc: loading frees
  * the one it replaces. */
 struct proto_config_detect {
-    char *model;                  /* model folder */
-    char *device;                 /* "cpu,f32" */
-    int32_t threads;              /* 0: one under mpirun, otherwise one per core */
-    int32_t depth;                /* frames in flight */
-    int32_t tile_rows, tile_cols; /* largest tile, cells; 0: no limit */
-    double threshold;             /* NAN: the model's */
-    double beat_ms;               /* "100ms" */
+    char *model;     /* model folder */
+    char *device;    /* "cpu,f32" */
+    int32_t threads; /* 0: one under mpirun, otherwise one per core */
+    int32_t depth;   /* frames in flight */
+    /* The tile set; negative: not said. */
+    int32_t tile_rows, tile_cols;  /* largest tile, cells; 0: no limit */
+    double halo_share, tile_share; /* as in struct partition_tile_settings */
+    int32_t max_workers;
+    double threshold; /* NAN: the model's */
+    double beat_ms;   /* "100ms" */
 };
 /* Returns as proto_config_model_load; the config is untouched unless PROTO_OK. */
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);

@@ -41,10 +41,6 @@ struct proto_hello {
     const char *kernels;    /* implementations in use, with commas; differing ones cost exactness */
     const char *model_hash; /* hex SHA-256; must equal the coordinator's */
     uint32_t threads;
-    /* What its watts are read from, "ina3221 VDD_IN"; NULL: no power data. */
-    const char *power;
-    uint32_t power_period_us; /* between two samples */
-    uint32_t power_own; /* 1: this worker's alone; 0: of its host, the same for all workers there */
 };
 
 /* A tile as the worker needs it; its id is its index in the plan's list. */
@@ -106,8 +102,12 @@ struct proto_beat {
     uint64_t count;
     uint32_t state;  /* enum proto_worker_state */
     uint32_t queued; /* FRAMEs received and not answered */
-    /* Power since the worker started; power_us 0: no data yet. Two BEATs tell the energy and the time
-     * with data between them. */
+    /* What its watts are read from, "ina3221 VDD_IN"; NULL: no power data. */
+    const char *power;
+    uint32_t power_own; /* 1: this worker's alone; 0: of its host, the same for all workers there */
+    uint32_t power_period_us; /* between two samples */
+    /* Since the worker started; power_us 0: no data yet. Two BEATs tell the energy and the time with data
+     * between them. */
     uint64_t power_us;      /* time covered by data */
     uint64_t power_samples; /* readings that succeeded */
     uint32_t power_mw;      /* the last one */

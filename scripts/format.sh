@@ -17,7 +17,8 @@ if [[ -z $tool ]]; then
 fi
 
 mapfile -d '' files < <(find . \( -name .git -o -path ./build -o -name '.venv*' \) -prune -o \
-    \( -name '*.c' -o -name '*.h' -o -name '*.cu' \) -print0)
+    \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \
+    -o -name '*.cpp' \) -print0)
 if [[ ${1:-} == --check ]]; then
     "$tool" --dry-run -Werror "${files[@]}" || {
         echo "format: run  make format" >&2

@@ -27,7 +27,7 @@ declare -A may=(
 )
 
 includes() { # FOLDER...: file:line:#include "..." of all sources there
-    grep -rnE '^[[:space:]]*#[[:space:]]*include' --include='*.[ch]' --include='*.cu' \
+    grep -rnE '^[[:space:]]*#[[:space:]]*include' --include='*.[ch]' --include='*.cu' --include='*.cuh' --include='*.cpp' \
         --include='*.inc' "$@"
 }
 

@@ -21,6 +21,7 @@ struct exec_tile {
     struct proto_band band;         /* base rows it needs */
     struct proto_sampling sampling; /* but for where the band lies */
     struct proto_tile_area area;
+    uint64_t macs; /* its share of work that a device does for all tiles at once */
     uint32_t survivor_first, survivor_cap; /* its part of exec->survivors */
     uint32_t survivor_count;               /* in this frame */
     uint64_t frame;                        /* exec->frame of the last frame it was part of */
@@ -41,7 +42,8 @@ struct worker_exec {
     /* Results of a frame: room for each tile's largest possible share. */
     struct proto_survivor *survivors;
     uint32_t *result_tiles, *result_us;
-    uint64_t frame; /* frames run so far */
+    struct gpu_chain **mine; /* of the plan's tiles, in their order */
+    uint64_t frame;          /* frames run so far */
     char text[256];
 };
 
@@ -91,10 +93,12 @@ static void plan_drop(struct worker_exec *exec)
     free(exec->survivors);
     free(exec->result_tiles);
     free(exec->result_us);
+    free(exec->mine);
     exec->tiles = NULL;
     exec->survivors = NULL;
     exec->result_tiles = NULL;
     exec->result_us = NULL;
+    exec->mine = NULL;
     exec->tile_count = 0;
     exec->planned = false;
 }
@@ -175,7 +179,9 @@ static int tiles_init(struct worker_exec *exec, const struct proto_plan *plan)
     exec->survivors = malloc((size_t)(survivors + 1) * sizeof *exec->survivors);
     exec->result_tiles = malloc((plan->tile_count + 1u) * sizeof *exec->result_tiles);
     exec->result_us = malloc((plan->tile_count + 1u) * sizeof *exec->result_us);
-    return exec->survivors && exec->result_tiles && exec->result_us ? PROTO_OK : PROTO_NO_MEMORY;
+    exec->mine = malloc((plan->mine_count + 1u) * sizeof(struct gpu_chain *));
+    return exec->survivors && exec->result_tiles && exec->result_us && exec->mine ? PROTO_OK
+                                                                                  : PROTO_NO_MEMORY;
 }
 
 static int tile_make_ready(struct worker_exec *exec, struct exec_tile *tile)
@@ -203,7 +209,15 @@ static int plan_build(struct worker_exec *exec, const struct proto_plan *plan)
         if (plan->mine[i] >= plan->tile_count)
             return complain(exec, PROTO_INVALID, "the plan has no tile %u", plan->mine[i]);
         status = tile_make_ready(exec, &exec->tiles[plan->mine[i]]);
+        exec->mine[i] = exec->tiles[plan->mine[i]].chain;
     }
+    if (status != PROTO_OK)
+        return status;
+    status = gpu_frame_prepare(exec->device, exec->mine, plan->mine_count,
+                               (size_t)plan->frame_bytes_max);
+    if (status != PROTO_OK)
+        complain(exec, status, "the plan's %u tiles can't be made ready: %s", plan->mine_count,
+                 proto_status_text(status));
     return status;
 }
 

@@ -15,7 +15,7 @@ enum {
     BUFFERS_FIRST = 2, /* receive buffers before the first PLAN */
     ARENA_BYTES =
         4 << 20, /* the largest PLAN or FRAME decodes to less; pages are touched as needed */
-    BEAT_BYTES = 256,
+    BEAT_BYTES = 512,
 };
 
 struct rank {
@@ -25,7 +25,8 @@ struct rank {
     struct proto_link_uv poller;
     uv_async_t computed;    /* the thread's sign, */
     uv_poll_t computed_far; /* or the process's */
-    uv_timer_t beat;
+    uv_timer_t beat, sampling;
+    struct worker_power *power;
     struct worker_compute *compute;
     struct worker_job *jobs;  /* all there are */
     struct worker_job *spare; /* those not in use */
@@ -43,6 +44,7 @@ void worker_rank_defaults(struct worker_rank_settings *settings)
 {
     *settings =
         (struct worker_rank_settings){.device = "cpu", .beat_us = 100000, .hang_us = 60000000};
+    worker_power_defaults(&settings->power);
 }
 
 static uint64_t now_us(void)
@@ -112,14 +114,35 @@ static void end_loop(struct rank *rank)
     if (rank->compute && rank->compute->fd >= 0)
         uv_close((uv_handle_t *)&rank->computed_far, NULL);
     uv_close((uv_handle_t *)&rank->beat, NULL);
+    uv_close((uv_handle_t *)&rank->sampling, NULL);
+}
+
+static void power_fill(const struct worker_power *power, struct proto_beat *beat)
+{
+    const struct worker_power_sums sums = worker_power_sums(power);
+    beat->power = worker_power_rail(power);
+    beat->power_own = worker_power_own(power);
+    beat->power_period_us = (uint32_t)worker_power_period_us(power);
+    beat->power_us = sums.covered_us;
+    beat->power_samples = sums.samples;
+    beat->power_mw = (uint32_t)(sums.watts * 1e3 + 0.5);
+    beat->energy_uj = (uint64_t)(sums.joules * 1e6);
+}
+
+static void on_sampling(uv_timer_t *timer)
+{
+    struct rank *rank = timer->data;
+    worker_power_sample(rank->power, now_us());
 }
 
 static void beat_send(struct rank *rank)
 {
-    const struct proto_message message = {
+    struct proto_message message = {
         .kind = PROTO_MESSAGE_BEAT,
         .beat = {.count = rank->beats++, .state = rank->state, .queued = (uint32_t)rank->queued},
     };
+    worker_power_sample(rank->power, now_us());
+    power_fill(rank->power, &message.beat);
     /* The last one may still be under way, to a coordinator that does not listen: one is enough. */
     if (rank->beat_sending ||
         proto_codec_encode(&message, rank->beat_message, sizeof rank->beat_message,
@@ -185,6 +208,7 @@ static void on_received(struct rank *rank, const struct proto_link_event *event)
     switch (job->message.kind) {
     case PROTO_MESSAGE_FRAME: /* its pixels are computed from where they are */
         rank->queued++;
+        worker_power_busy(rank->power, true, job->received_us);
         worker_compute_push(rank->compute, job);
         answers_take(rank); /* there may be nobody to compute it */
         break;
@@ -261,10 +285,12 @@ static void job_done(struct rank *rank, struct worker_job *job)
 {
     if (job->message.kind != PROTO_MESSAGE_HELLO)
         proto_link_release(rank->link, &job->received);
-    if (job->message.kind == PROTO_MESSAGE_FRAME)
+    if (job->message.kind == PROTO_MESSAGE_FRAME) {
         rank->queued--;
-    else if (job->message.kind == PROTO_MESSAGE_PLAN && job->answer_bytes)
+        worker_power_busy(rank->power, rank->queued > 0, now_us());
+    } else if (job->message.kind == PROTO_MESSAGE_PLAN && job->answer_bytes) {
         plan_done(rank, job);
+    }
     if (!job->answer_bytes ||
         proto_link_send(rank->link, COORDINATOR, job->answer, job->answer_bytes, job)) {
         if (job->message.kind != PROTO_MESSAGE_HELLO)
@@ -315,6 +341,20 @@ static void wake_loop(void *arg)
     uv_async_send(&rank->computed);
 }
 
+static void sampling_start(struct rank *rank)
+{
+    const uint64_t period_ms = (worker_power_period_us(rank->power) + 999) / 1000;
+    if (period_ms > 0)
+        uv_timer_start(&rank->sampling, on_sampling, 0, period_ms);
+}
+
+static int power_open(struct rank *rank)
+{
+    struct worker_power_settings settings = rank->settings->power;
+    settings.device = rank->settings->device;
+    return worker_power_open(&settings, &rank->power);
+}
+
 static int compute_start(struct rank *rank)
 {
     if (!rank->settings->guard || rank->settings->unable) /* it only says so */
@@ -336,7 +376,8 @@ static int rank_start(struct rank *rank)
     if (uv_async_init(&rank->loop, &rank->computed, on_computed))
         return PROTO_NO_MEMORY;
     uv_timer_init(&rank->loop, &rank->beat);
-    rank->computed.data = rank->beat.data = rank;
+    uv_timer_init(&rank->loop, &rank->sampling);
+    rank->computed.data = rank->beat.data = rank->sampling.data = rank;
     int status = proto_link_uv_start(&rank->poller, &rank->loop, rank->link, on_event, rank);
     if (!status)
         status = compute_start(rank);
@@ -349,6 +390,7 @@ static int rank_start(struct rank *rank)
         return status;
     }
     uv_timer_start(&rank->beat, on_beat, beat_ms, beat_ms);
+    sampling_start(rank);
     pace(rank);
     return PROTO_OK;
 }
@@ -356,9 +398,14 @@ static int rank_start(struct rank *rank)
 int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *settings)
 {
     struct rank rank = {.settings = settings, .link = link};
-    if (uv_loop_init(&rank.loop))
+    int status = power_open(&rank);
+    if (status)
+        return status;
+    if (uv_loop_init(&rank.loop)) {
+        worker_power_close(rank.power);
         return PROTO_NO_MEMORY;
-    int status = rank_start(&rank);
+    }
+    status = rank_start(&rank);
     uv_run(&rank.loop, UV_RUN_DEFAULT);
     while (rank.jobs) {
         struct worker_job *job = rank.jobs;
@@ -368,5 +415,6 @@ int worker_rank_run(struct proto_link *link, const struct worker_rank_settings *
     worker_compute_close(rank.compute);
     if (uv_loop_close(&rank.loop))
         proto_log_error("worker", "a handle was left open");
+    worker_power_close(rank.power);
     return status ? status : rank.status;
 }

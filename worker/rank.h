@@ -8,6 +8,7 @@
 #include "gpu/device.h"
 #include "partition/model.h"
 #include "proto/link.h"
+#include "worker/power.h"
 
 struct worker_guard;
 
@@ -16,6 +17,7 @@ struct worker_rank_settings {
     struct gpu_settings gpu;
     const char *model_dir; /* opened by the worker itself, under mpirun on its own host */
     uint64_t beat_us;      /* 100 ms */
+    struct worker_power_settings power; /* worker_power_defaults(); device is filled in */
     uint64_t hang_us;   /* 60 s: a device process that takes longer for a frame is started anew */
     const char *unable; /* NULL; or why this process can't work: all it does is to say so */
     struct worker_guard *guard; /* NULL: compute in a thread */

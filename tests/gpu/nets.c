@@ -14,6 +14,12 @@ const struct test_layer test_net_default[] = {
     {'c', 11, 1, 1, 1024}, {'c', 1, 1, 1, 512}, {'c', 1, 1, 1, 2},   {0},
 };
 
+const struct test_layer test_net_small[] = {
+    {'c', 5, 5, 1, 4},  {'p', 2, 2, 2, 0},  {'c', 3, 3, 1, 6}, {'p', 2, 2, 2, 0},
+    {'c', 3, 3, 1, 8},  {'p', 2, 2, 2, 0},  {'c', 3, 3, 1, 8}, {'c', 2, 2, 1, 12},
+    {'c', 11, 1, 1, 8}, {'c', 1, 1, 1, 10}, {'c', 1, 1, 1, 2}, {0},
+};
+
 /* splitmix64: https://prng.di.unimi.it/splitmix64.c */
 uint32_t test_random_bits(struct test_random *random)
 {

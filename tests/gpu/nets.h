@@ -32,5 +32,7 @@ void test_net_close(struct test_net *net);
 
 /* The default topology: window 128 x 48, stride 8, 3.9 M weights. */
 extern const struct test_layer test_net_default[];
+/* The same geometry with few channels: a hundredth of the work, for slow devices. */
+extern const struct test_layer test_net_small[];
 
 #endif

@@ -207,7 +207,7 @@ static double macs_share(const struct proto_config_camera *c)
     struct partition_tiles *all, *banded;
     const struct proto_size frame = {c->width, c->height};
     paper_model_init(&model);
-    partition_tile_defaults(&settings);
+    settings = (struct partition_tile_settings){.max_rows = 74};
     assert_int_equal(partition_pyramid_init(&pyramid, &model, frame), PROTO_OK);
     assert_int_equal(partition_camera_init(&camera, c, frame), PROTO_OK);
     assert_int_equal(partition_camera_bands(&camera, &pyramid, &model, bands), PROTO_OK);

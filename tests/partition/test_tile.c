@@ -72,7 +72,7 @@ static void tiles_cover_every_cell_exactly_once(void **state)
     }
 }
 
-static void the_default_set_is_the_papers_with_two_percent_more_work(void **state)
+static void strips_of_74_rows_cost_the_paper_two_percent_more_work(void **state)
 {
     struct partition_model model;
     struct partition_pyramid pyramid;
@@ -82,7 +82,7 @@ static void the_default_set_is_the_papers_with_two_percent_more_work(void **stat
     paper_model_init(&model);
     assert_int_equal(partition_pyramid_init(&pyramid, &model, (struct proto_size){640, 480}),
                      PROTO_OK);
-    partition_tile_defaults(&settings);
+    settings = (struct partition_tile_settings){.max_rows = 74};
     assert_int_equal(partition_tiles_open(&pyramid, &model, &settings, &cut), PROTO_OK);
     settings.max_rows = 0;
     assert_int_equal(partition_tiles_open(&pyramid, &model, &settings, &whole), PROTO_OK);
@@ -92,6 +92,73 @@ static void the_default_set_is_the_papers_with_two_percent_more_work(void **stat
                   1e-9 * (double)cut->macs, 1e-9 * (double)whole->macs);
     partition_tiles_close(whole);
     partition_tiles_close(cut);
+}
+
+/* Whatever the sizes: cutting adds no more than it may, and stops at the asked size or when nothing is left
+ * to cut with what is left to spend. */
+static void cuts_stay_within_the_halo_share_and_end_when_tiles_are_small_enough(void **state)
+{
+    static const struct proto_size sizes[] = {{640, 480}, {1280, 720}, {160, 120}, {1920, 1080}};
+    struct partition_model model;
+    (void)state;
+    paper_model_init(&model);
+    for (int round = 0; round < 32; round++) {
+        struct partition_pyramid pyramid;
+        struct partition_tile_settings settings;
+        struct partition_tiles *tiles;
+        uint64_t largest = 0, macs = 0;
+        uint32_t shapes = 0;
+        partition_tile_defaults(&settings);
+        settings.max_workers = 1 << (round % 8);
+        settings.halo_share = round % 3 == 0 ? 0.02 : round % 3 == 1 ? 0.05 : 1;
+        assert_int_equal(partition_pyramid_init(&pyramid, &model, sizes[round % 4]), PROTO_OK);
+        assert_int_equal(partition_tiles_open(&pyramid, &model, &settings, &tiles), PROTO_OK);
+        for (uint32_t i = 0; i < tiles->count; i++) {
+            const struct partition_tile *t = &tiles->tile[i];
+            bool seen = false;
+            largest = t->macs > largest ? t->macs : largest;
+            macs += t->macs;
+            for (uint32_t j = 0; j < i && !seen; j++)
+                seen = tiles->tile[j].input.w == t->input.w && tiles->tile[j].input.h == t->input.h;
+            shapes += !seen;
+        }
+        assert_int_equal(macs, tiles->macs);
+        assert_true((double)macs <=
+                    (1 + settings.halo_share) * (double)tiles->whole_macs * (1 + 1e-12));
+        assert_true(shapes <= 4u * (uint32_t)pyramid.level_count);
+        if (settings.halo_share == 1 && settings.max_workers <= 32)
+            assert_true((double)largest <= 0.75 * (double)tiles->whole_macs / settings.max_workers);
+        if (settings.max_workers == 1)
+            assert_int_equal(macs, tiles->whole_macs);
+        partition_tiles_close(tiles);
+    }
+}
+
+/* Of a band of 16 rows a cut by rows computes the 128 pixels of a window's height twice: 15 to 25 % more. */
+static void narrow_bands_are_cut_by_columns(void **state)
+{
+    struct partition_model model;
+    struct partition_pyramid pyramid;
+    struct partition_tile_settings settings;
+    struct partition_rows bands[PROTO_LEVELS_MAX];
+    struct partition_tiles *tiles;
+    uint32_t cut = 0;
+    (void)state;
+    paper_model_init(&model);
+    assert_int_equal(partition_pyramid_init(&pyramid, &model, (struct proto_size){640, 480}),
+                     PROTO_OK);
+    for (int k = 0; k < 26; k++)
+        bands[k] = (struct partition_rows){0, pyramid.levels[k].rows < 16 ? 0 : 16};
+    partition_tile_defaults(&settings);
+    settings.bands = bands;
+    assert_int_equal(partition_tiles_open(&pyramid, &model, &settings, &tiles), PROTO_OK);
+    for (uint32_t i = 0; i < tiles->count; i++) {
+        assert_int_equal(tiles->tile[i].cells.h, 16);
+        cut += tiles->tile[i].cells.w < pyramid.levels[tiles->tile[i].level].cols;
+    }
+    assert_true(cut >= 2);
+    assert_true((double)tiles->macs < 1.03 * (double)tiles->whole_macs);
+    partition_tiles_close(tiles);
 }
 
 static void too_many_tiles_are_refused(void **state)
@@ -187,7 +254,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_cover_every_cell_exactly_once),
-        cmocka_unit_test(the_default_set_is_the_papers_with_two_percent_more_work),
+        cmocka_unit_test(strips_of_74_rows_cost_the_paper_two_percent_more_work),
+        cmocka_unit_test(cuts_stay_within_the_halo_share_and_end_when_tiles_are_small_enough),
+        cmocka_unit_test(narrow_bands_are_cut_by_columns),
         cmocka_unit_test(too_many_tiles_are_refused),
         cmocka_unit_test(bands_are_the_union_of_the_tiles_rows),
         cmocka_unit_test(a_band_that_is_not_there_is_not_found),

@@ -134,11 +134,6 @@ void message_make_random(struct proto_message *message, enum proto_message_kind 
             .model_hash = any_text(memory->texts[3], seed),
             .threads = any_u32(seed),
         };
-        if (random_below(seed, 2)) { /* optional keys: there or not */
-            message->hello.power = any_text(memory->texts[4], seed);
-            message->hello.power_period_us = any_u32(seed);
-            message->hello.power_own = random_below(seed, 2);
-        }
         break;
     case PROTO_MESSAGE_PLAN:
         make_plan(&message->plan, memory, seed);
@@ -159,7 +154,10 @@ void message_make_random(struct proto_message *message, enum proto_message_kind 
         message->beat = (struct proto_beat){.count = any_u64(seed),
                                             .state = random_below(seed, PROTO_WORKER_FAILED + 1),
                                             .queued = any_u32(seed)};
-        if (random_below(seed, 2)) {
+        if (random_below(seed, 2)) { /* optional keys: there or not */
+            message->beat.power = any_text(memory->texts[0], seed);
+            message->beat.power_own = random_below(seed, 2);
+            message->beat.power_period_us = any_u32(seed);
             message->beat.power_us = any_u64(seed);
             message->beat.power_samples = any_u64(seed);
             message->beat.power_mw = any_u32(seed);
@@ -217,10 +215,7 @@ bool messages_equal(const struct proto_message *a, const struct proto_message *b
                a->hello.pid == b->hello.pid && strcmp(a->hello.device, b->hello.device) == 0 &&
                strcmp(a->hello.kernels, b->hello.kernels) == 0 &&
                strcmp(a->hello.model_hash, b->hello.model_hash) == 0 &&
-               a->hello.threads == b->hello.threads && !a->hello.power == !b->hello.power &&
-               (!a->hello.power || strcmp(a->hello.power, b->hello.power) == 0) &&
-               a->hello.power_period_us == b->hello.power_period_us &&
-               a->hello.power_own == b->hello.power_own;
+               a->hello.threads == b->hello.threads;
     case PROTO_MESSAGE_PLAN:
         return plans_equal(&a->plan, &b->plan);
     case PROTO_MESSAGE_READY:
@@ -233,7 +228,11 @@ bool messages_equal(const struct proto_message *a, const struct proto_message *b
         return results_equal(&a->result, &b->result);
     case PROTO_MESSAGE_BEAT:
         return a->beat.count == b->beat.count && a->beat.state == b->beat.state &&
-               a->beat.queued == b->beat.queued && a->beat.power_us == b->beat.power_us &&
+               a->beat.queued == b->beat.queued && !a->beat.power == !b->beat.power &&
+               (!a->beat.power || strcmp(a->beat.power, b->beat.power) == 0) &&
+               a->beat.power_own == b->beat.power_own &&
+               a->beat.power_period_us == b->beat.power_period_us &&
+               a->beat.power_us == b->beat.power_us &&
                a->beat.power_samples == b->beat.power_samples &&
                a->beat.power_mw == b->beat.power_mw && a->beat.energy_uj == b->beat.energy_uj;
     case PROTO_MESSAGE_STOP:

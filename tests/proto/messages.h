@@ -11,7 +11,7 @@ enum { MESSAGES_ARRAY_MAX = 300 };
 
 /* Memory that a random message points to. */
 struct message_memory {
-    char texts[5][200];
+    char texts[4][200];
     uint32_t numbers[2][MESSAGES_ARRAY_MAX];
     struct proto_plan_tile tiles[MESSAGES_ARRAY_MAX];
     struct proto_band bands[MESSAGES_ARRAY_MAX];

@@ -279,12 +279,14 @@ static void absent_keys_leave_their_fields_alone(void **state)
     assert_true(config.threads == 3 && config.depth == 1 && config.beat_ms == 2000);
     assert_true(isnan(config.threshold));
     assert_int_equal(load_detect("model: models/b\ndevice: cpu,f32\nthreads: 0\ntile_rows: 30\n"
-                                 "tile_cols: 20\nthreshold: -0.5\n",
+                                 "tile_cols: 20\nhalo_share: 0.1\ntile_share: 0.25\n"
+                                 "max_workers: 16\nthreshold: -0.5\n",
                                  &config),
                      PROTO_OK);
     assert_string_equal(config.model, "models/b");
     assert_string_equal(config.device, "cpu,f32");
     assert_true(config.threads == 0 && config.tile_rows == 30 && config.tile_cols == 20);
+    assert_true(config.halo_share == 0.1 && config.tile_share == 0.25 && config.max_workers == 16);
     assert_true(config.threshold == -0.5);
     proto_config_detect_free(&config);
 }
@@ -295,6 +297,10 @@ static void a_refused_file_changes_nothing(void **state)
     struct proto_config_detect config = {.depth = 4};
     assert_int_equal(load_detect("depth: 2\ntile_rows: -1\n", &config), PROTO_INVALID);
     assert_non_null(strstr(last_line, ":2: tile_rows"));
+    assert_int_equal(load_detect("depth: 2\nmax_workers: 0\n", &config), PROTO_INVALID);
+    assert_non_null(strstr(last_line, ":2: max_workers"));
+    assert_int_equal(load_detect("halo_share: -0.1\n", &config), PROTO_INVALID);
+    assert_non_null(strstr(last_line, ":1: halo_share"));
     assert_int_equal(load_detect("depth: 0\n", &config), PROTO_INVALID);
     assert_int_equal(load_detect("depth: two\n", &config), PROTO_INVALID);
     assert_int_equal(load_detect("depth: 1.5\n", &config), PROTO_INVALID);

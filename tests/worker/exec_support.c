@@ -43,14 +43,24 @@ void exec_model_small(struct exec_model *m)
     add_net(m, near, 4, 6, 20, 2, 1);
 }
 
-void exec_model_default(struct exec_model *m)
+static void model_of(struct exec_model *m, const struct test_layer *topology)
 {
     *m = (struct exec_model){
         .model = {
             .first_person_px = 75, .per_octave = 7, .levels = 26, .pad_below = 1, .aspect = 0.41}};
-    add_net(m, test_net_default, 0, 6, 100, 14, 6);
-    add_net(m, test_net_default, 7, 13, 100, 14, 6);
-    add_net(m, test_net_default, 14, 25, 100, 14, 6);
+    add_net(m, topology, 0, 6, 100, 14, 6);
+    add_net(m, topology, 7, 13, 100, 14, 6);
+    add_net(m, topology, 14, 25, 100, 14, 6);
+}
+
+void exec_model_default(struct exec_model *m)
+{
+    model_of(m, test_net_default);
+}
+
+void exec_model_default_small(struct exec_model *m)
+{
+    model_of(m, test_net_small);
 }
 
 void exec_model_close(struct exec_model *m)

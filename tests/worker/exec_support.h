@@ -19,6 +19,8 @@ struct exec_model {
 void exec_model_small(struct exec_model *model);
 /* Three nets of the default topology, 26 levels. */
 void exec_model_default(struct exec_model *model);
+/* The same levels and windows, with few channels. */
+void exec_model_default_small(struct exec_model *model);
 void exec_model_close(struct exec_model *model);
 
 /* A picture with all its octave bases, as a coordinator keeps it. */

@@ -1,0 +1,44 @@
+# gpu/cuda/ compiled against emulation/: its headers stand before all others, .cu files are C++ then.
+enable_language(CXX)
+set(CMAKE_CXX_STANDARD 14)
+set(CMAKE_CXX_EXTENSIONS ON)
+get_directory_property(host DIRECTORY ${CMAKE_SOURCE_DIR} DEFINITION MUSTER_CUDA_HOST_SOURCES)
+get_directory_property(kernels DIRECTORY ${CMAKE_SOURCE_DIR} DEFINITION MUSTER_CUDA_KERNEL_SOURCES)
+set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+
+add_library(muster_emulated STATIC
+    ${CMAKE_SOURCE_DIR}/gpu/device.c ${CMAKE_SOURCE_DIR}/gpu/cuda/backends.c ${host} ${kernels}
+    emulation/dnn.cpp emulation/fibers.cpp emulation/runtime.cpp
+    ${CMAKE_SOURCE_DIR}/worker/chain_cache.c ${CMAKE_SOURCE_DIR}/worker/exec.c)
+target_include_directories(muster_emulated BEFORE PUBLIC emulation ${CMAKE_SOURCE_DIR})
+target_link_libraries(muster_emulated PUBLIC muster_partition muster_gpu_base muster_proto)
+target_compile_definitions(muster_emulated PRIVATE _POSIX_C_SOURCE=200809L)
+# Loops that the compiler is to vectorise; the pragmas are nvcc's.
+target_compile_options(muster_emulated PRIVATE -O3 -ffp-contract=off -Wall -Wextra
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas> $<$<BOOL:${MUSTER_WERROR}>:-Werror>)
+
+# muster_emulated_test(NAME SOURCE ENVIRONMENT ARGUMENT...)
+function(muster_emulated_test name program environment)
+    add_test(NAME ${name} COMMAND ${program} ${ARGN})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+        ENVIRONMENT "CUDA_EMULATION=${environment}" LABELS cuda)
+endfunction()
+
+foreach(test ops exact device)
+    add_executable(test_${test}_emulated test_${test}.c)
+    target_link_libraries(test_${test}_emulated PRIVATE muster_emulated muster_test_nets
+        PkgConfig::CMOCKA)
+endforeach()
+add_executable(test_cuda test_cuda.c ${CMAKE_SOURCE_DIR}/tests/worker/exec_support.c)
+target_link_libraries(test_cuda PRIVATE muster_emulated muster_test_nets PkgConfig::CMOCKA)
+muster_emulated_test(test_cuda test_cuda "")
+muster_emulated_test(test_device_emulated test_device_emulated "")
+foreach(precision f32 f16)
+    muster_emulated_test(test_ops_emulated_${precision} test_ops_emulated ""
+        cuda:0,${precision})
+    muster_emulated_test(test_exact_emulated_${precision} test_exact_emulated ""
+        cuda:0,${precision} small)
+endforeach()
+# Threads from the last to the first, no copies, no kernels of cuDNN for halves: our own, then.
+muster_emulated_test(test_ops_emulated_other test_ops_emulated "integrated,backwards,nohalf"
+    cuda:0,f16)
