@@ -306,6 +306,8 @@ static void worker_prepare(const struct detect_options *options, const char *una
 static int run_worker(struct proto_link *link, const struct worker_rank_settings *settings)
 {
     const int status = worker_rank_run(link, settings);
+    if (settings->guard)
+        worker_guard_leave(settings->guard);
     if (settings->unable)
         return CLI_USAGE;
     return status == PROTO_LOST ? CLI_FAILED : CLI_DONE;
