@@ -250,8 +250,10 @@ int core_slot_result(struct coordinator_core *core, struct core_slot *slot, int 
     struct core_assignment *assignment = &round->of[worker];
     const struct partition_share *share = &round->shares->plan->shares[worker];
     int status = result->status;
-    if (!status)
-        status = clock_sane(result) ? result_absorb(core, slot, worker, result) : PROTO_INVALID;
+    if (!status) /* of another plan, though this frame was asked for: garbled on the way */
+        status = clock_sane(result) && result->plan == core->geometry->number
+                     ? result_absorb(core, slot, worker, result)
+                     : PROTO_INVALID;
     if (status) {
         slot->tries[worker]++;
     } else {

@@ -97,6 +97,8 @@ bool core_watch_answered(struct coordinator_core *core, int w, const struct prot
     /* Links keep the order and workers work in it: what was overtaken twice is not to come. */
     for (int32_t k = 0; k < worker->hand_count; k++) {
         struct core_hand hand = worker->hand[k];
+        if (k < i && hand.overtaken)
+            core_worker_withdraw(core, w, &hand);
         if (k == i || (k < i && hand.overtaken))
             continue;
         hand.overtaken |= k < i;

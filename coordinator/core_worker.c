@@ -287,7 +287,7 @@ void coordinator_core_result(struct coordinator_core *core, int w,
         replan(core);
     }
     struct core_slot *slot = slot_of(core, result->seq);
-    if (!slot || result->plan != core->geometry->number) {
+    if (!slot) {
         core->events.duplicates++; /* its frame is reported: another worker's answer came first */
     } else {
         const int status = core_slot_result(core, slot, w, result);
@@ -307,6 +307,7 @@ void coordinator_core_beat(struct coordinator_core *core, int w, const struct pr
     struct core_worker *worker = &core->workers[w];
     core_time_passes(core, now_us);
     worker_heard(core, w, false);
+    /* A goodbye is no news of its device. */
     if (beat->count >= worker->beat_count && worker->state == WORKER_READY && !core->stops_said) {
         const bool starting = beat->state != PROTO_WORKER_READY;
         if (starting && !worker->starting) {

@@ -2,29 +2,10 @@
 # `muster camera` on clips of `muster scene`, whose camera is known.  camera.sh MUSTER WORK_DIR
 set -u
 muster=$1 work=$2
-rm -rf "$work" && mkdir -p "$work" && cd "$work" || exit 1
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-expect() { # expect CODE WORD COMMAND...: the exit code, and what it says on stderr
-    local code=$1 word=$2
-    shift 2
-    "$@" >out 2>err
-    local rc=$?
-    [ $rc -eq "$code" ] || fail "exit code $rc, not $code: $* ($(tail -3 err))"
-    grep -q -- "$word" err || fail "'$word' is not in: $(cat err) ($*)"
-}
+. "$(dirname "$0")/common.sh"
 
 value() { # value KEY FILE
     sed -n "s/^$1: \([-0-9.]*\).*/\1/p" "$2"
-}
-
-within() { # within A B MARGIN
-    awk -v a="$1" -v b="$2" -v m="$3" 'BEGIN { exit !(a - b <= m && b - a <= m) }' ||
-        fail "$1 is not within $3 of $2"
 }
 
 "$muster" scene --out clip --frames 40 --persons 8 --seed 4 --camera-height 1.3 --pitch 7 --size 640x480 \

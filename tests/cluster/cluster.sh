@@ -259,6 +259,15 @@ bench_measures_and_goes_on_where_it_was() {
     grep -q "1..6" err || fail "does not say what would be valid: $(cat err)"
 }
 
+bench_climbs_the_papers_ladder() {
+    expect 0 $muster bench --ladder clip --model model --camera clip/camera.yaml --repeats 1 --json --out ladder
+    [ "$(grep -o '"step":' out | wc -l)" -eq 5 ] || fail "not five steps: $(cat out)"
+    [ "$(grep -o '"paper_detection_ms":8391.2' out | wc -l)" -eq 1 ] || fail "the paper's figures are missing"
+    grep -q '"not_run":"does not apply' out || fail "a step that does not apply is not marked so"
+    expect 2 $muster bench --ladder clip --model model --device sim:tx1 --out ladder
+    grep -q "cpu or cuda:0" err || fail "does not say what would be valid: $(cat err)"
+}
+
 [ "$(type -t "$4")" = function ] || fail "no case $4"
 "$4"
 echo "passed: $4"
