@@ -368,7 +368,8 @@ static struct worker_guard *guard_start(const struct worker_rank_settings *setti
 {
     struct worker_guard_settings guard;
     struct worker_guard *self = NULL;
-    const char *wanted = getenv("MUSTER_GUARD"); /* 0: one process a rank, for measuring and debugging */
+    const char *wanted =
+        getenv("MUSTER_GUARD"); /* 0: one process a rank, for measuring and debugging */
     if (proto_launcher_rank() < 0 || proto_launcher_size() < 2 ||
         (wanted && strcmp(wanted, "0") == 0))
         return NULL;
