@@ -63,6 +63,7 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         .predicted_ms = NAN,
         .bound_ms = NAN,
         .measured_ms = NAN,
+        .watts = NAN,
         .begin_us = slot->in.begin_us,
         .dispatched_us = slot->dispatched_us,
         .gone_us = slot->gone_us,

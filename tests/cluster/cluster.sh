@@ -268,6 +268,12 @@ bench_climbs_the_papers_ladder() {
     grep -q "cpu or cuda:0" err || fail "does not say what would be valid: $(cat err)"
 }
 
+bench_runs_the_papers_operations() {
+    expect 0 $muster bench --ops --json
+    [ "$(grep -o '"f32_ms":[0-9]' out | wc -l)" -eq 12 ] || fail "not twelve operations: $(cat out)"
+    grep -q '"f16_ms":null' out || fail "a precision that is missing is not null"
+}
+
 [ "$(type -t "$4")" = function ] || fail "no case $4"
 "$4"
 echo "passed: $4"
