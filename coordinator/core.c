@@ -188,7 +188,7 @@ static void advance(struct coordinator_core *core)
             core_slot_cut(core, slot);
             continue;
         }
-        if (core->running >= core->in_flight_max || !core_plan_next(core, &shares))
+        if (core->running >= core->in_flight_max || !core_plan_next(core, slot, &shares))
             return;
         core_slot_dispatch(core, slot, shares);
     }

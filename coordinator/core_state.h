@@ -29,6 +29,8 @@ struct core_hand {
     bool overtaken;   /* a later one was answered: this answer may never come */
 };
 
+struct core_slot;
+
 struct core_worker {
     enum worker_state state;
     bool plan_due, stop_due, stopped;
@@ -78,6 +80,7 @@ struct core_shares {
     double bound; /* T* as a share of the period, both by the costs it was made for; NAN likewise */
     double own_us; /* SPLIT_FRAME: this worker's time for a frame; period_us is the rotation's */
     bool bound_due;
+    bool partial; /* not all tiles: there is no time for more before the deadline */
 };
 
 /* Everything that follows from the size of the frames. */
@@ -89,6 +92,8 @@ struct core_geometry {
     double macs_share;                             /* coordinator_core_macs_share */
     struct partition_tiles *tiles;
     struct core_shares *shares; /* for the next frame; NULL when no worker is left */
+    struct core_shares *brief;  /* the last partial one, of brief_count tiles */
+    uint32_t brief_count;
     struct core_shares **whole; /* SPLIT_FRAME: one per worker, made when first needed */
     bool planned;               /* there was one before */
     bool replan_due;            /* workers came or went since `shares` was made */
@@ -256,7 +261,8 @@ struct core_shares *core_plan_share(struct coordinator_core *core, const bool *a
                                     const uint32_t *ids, uint32_t count);
 /* May the next frame be handed out? *shares: by which plan, a reference of the caller's; NULL: there
  * is nobody, nor will be. The plan is made anew if workers came or went, or if enough would be gained. */
-bool core_plan_next(struct coordinator_core *core, struct core_shares **shares);
+bool core_plan_next(struct coordinator_core *core, const struct core_slot *slot,
+                    struct core_shares **shares);
 void core_shares_drop(struct core_shares *shares);
 /* Something that takes long and that nothing waits for: a lower bound. */
 void core_plan_idle(struct coordinator_core *core);

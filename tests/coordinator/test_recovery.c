@@ -484,6 +484,23 @@ static void a_restarted_process_knows_nothing_and_is_asked_anew(void **state)
     puppet_free(p);
 }
 
+/* Each worker computes at its own speed: ms for each tile. */
+static void run_at(struct puppet *p, int frames, const double *ms_per_tile)
+{
+    const int until = p->report_count + frames;
+    while (p->report_count < until) {
+        if (p->free_slots && (int)p->frames < until)
+            puppet_frame(p);
+        puppet_wait(p, 1);
+        for (int i = 0; i < p->send_count; i++) {
+            struct puppet_send *send = &p->sends[i];
+            const double ms = ms_per_tile[send->worker] * send->tile_count;
+            if (!send->answered && (double)(p->now_us - send->at_us) / 1e3 >= ms)
+                puppet_answer(p, send, ms);
+        }
+    }
+}
+
 static void at_the_deadline_a_frame_is_reported_with_what_is_missing(void **state)
 {
     (void)state;
@@ -521,6 +538,37 @@ static void at_the_deadline_a_frame_is_reported_with_what_is_missing(void **stat
     assert_int_equal(p->report_count, 2);
     assert_true(p->reports[1].coverage > 0.0 && p->reports[1].coverage < 1.0);
     assert_int_equal(puppet_events(p).cut, 2);
+    puppet_free(p);
+}
+
+static void with_too_little_time_the_near_levels_are_searched_first(void **state)
+{
+    (void)state;
+    const double speeds[] = {2, 2};
+    struct puppet *p = puppet_new(2);
+    p->settings.depth = p->settings.slots = 1; /* a frame is read when the last one is out */
+    p->settings.deadline_us = 1000000;
+    puppet_start(p);
+    run_at(p, 10, speeds);
+    assert_true(p->reports[9].coverage == 1.0);
+    const double all_ms = (double)p->tile_count; /* 2 ms a tile on two workers */
+    coordinator_core_close(p->core);
+    p->core = NULL;
+    p->settings.deadline_us = (uint64_t)(all_ms * 600);
+    p->frames = p->send_count = p->report_count = 0;
+    memset(p->plans, 0, sizeof p->plans);
+    puppet_start(p);
+    run_at(p, 40, speeds);
+    int searched = 0;
+    for (int i = 10; i < 40; i++) {
+        const struct puppet_report *r = &p->reports[i];
+        assert_true(r->coverage < 1.0 && r->cut && r->missing_count > 0);
+        searched += r->coverage > 0.2;
+        /* What was searched is the end of the tile set. */
+        for (uint32_t t = 1; t < p->tile_count && r->coverage > 0.0; t++)
+            assert_true(r->ranks[t] > 0 || r->ranks[t - 1] == 0);
+    }
+    assert_true(searched > 20);
     puppet_free(p);
 }
 
@@ -564,23 +612,6 @@ static void the_reserve_works_only_while_no_other_can(void **state)
     assert_int_equal(puppet_count(p, 2, 13), 0);
     assert_true(puppet_worker(p, 2).reserve && !puppet_worker(p, 1).reserve);
     puppet_free(p);
-}
-
-/* Each worker computes at its own speed: ms for each tile. */
-static void run_at(struct puppet *p, int frames, const double *ms_per_tile)
-{
-    const int until = p->report_count + frames;
-    while (p->report_count < until) {
-        if (p->free_slots && (int)p->frames < until)
-            puppet_frame(p);
-        puppet_wait(p, 1);
-        for (int i = 0; i < p->send_count; i++) {
-            struct puppet_send *send = &p->sends[i];
-            const double ms = ms_per_tile[send->worker] * send->tile_count;
-            if (!send->answered && (double)(p->now_us - send->at_us) / 1e3 >= ms)
-                puppet_answer(p, send, ms);
-        }
-    }
 }
 
 static void a_slower_worker_soon_gets_fewer_tiles(void **state)
@@ -685,6 +716,7 @@ int main(void)
         cmocka_unit_test(a_return_while_another_size_is_prepared_is_asked_for_it_too),
         cmocka_unit_test(a_restarted_process_knows_nothing_and_is_asked_anew),
         cmocka_unit_test(at_the_deadline_a_frame_is_reported_with_what_is_missing),
+        cmocka_unit_test(with_too_little_time_the_near_levels_are_searched_first),
         cmocka_unit_test(with_a_deadline_a_worker_never_has_more_than_depth_frames_in_hand),
         cmocka_unit_test(the_reserve_works_only_while_no_other_can),
         cmocka_unit_test(a_slower_worker_soon_gets_fewer_tiles),
