@@ -85,7 +85,8 @@ static bool able_fill(struct coordinator_core *core)
             const struct core_worker *worker = &core->workers[w];
             const bool may =
                 core_worker_able(worker) || (core->assembling && worker->state == WORKER_PREPARING);
-            const int its = worker->late ? 2 : w == core->settings.reserve ? 1 : 0;
+            const bool spare = w == core->settings.reserve || worker->unfed;
+            const int its = worker->late ? 2 : spare ? 1 : 0;
             core->able[w] = may && its == kind;
             any |= core->able[w];
         }

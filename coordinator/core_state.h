@@ -67,6 +67,12 @@ struct core_worker {
     struct partition_cost_learner factor;   /* measured / by its MACs */
     struct partition_cost_learner frame_us; /* the fixed part of a frame */
 
+    /* core_power.c */
+    double idle_w, busy_w; /* busy_w 0: not known */
+    uint64_t energy_uj;    /* reported by its last BEAT */
+    bool own_rail;         /* it is this worker's alone, not its host's */
+    bool unfed;            /* gets no work, to keep to the budget */
+
     /* for the run's report */
     uint64_t late_count, lost_count, back_count, lost_us, back_us;
     char why[96];
@@ -151,10 +157,10 @@ struct core_slot {
     uint8_t *tiles; /* enum tile_state, one per tile of the geometry */
     uint32_t done;
     struct partition_merge *merge;
-    bool searched;        /* it was handed to workers: tiles and merge count */
-    bool cut;             /* its deadline came first */
-    uint64_t orphaned_us; /* since when some tiles are with nobody who could answer; 0 */
-    uint64_t held_us;     /* since when it waits for the power budget only; 0 */
+    bool searched;                   /* it was handed to workers: tiles and merge count */
+    bool cut;                        /* its deadline came first */
+    uint64_t orphaned_us;            /* since when some tiles are with nobody who could answer; 0 */
+    uint64_t held_us, held_until_us; /* since when it waits for the power budget only; 0 */
     uint64_t dispatched_us, gone_us, finished_us;
     const char *error;
     struct coordinator_frame_report report;
@@ -162,6 +168,15 @@ struct core_slot {
     struct coordinator_distances distances[PROTO_LEVELS_MAX];
     struct coordinator_tile_report *tile_reports; /* one per tile of the geometry */
     struct coordinator_worker_report *parts;      /* one per worker */
+};
+
+/* The budget's state. */
+struct core_power {
+    double spacing_us;  /* between two frames */
+    uint64_t last_us;   /* when one was last handed out; 0: never */
+    uint64_t window_us; /* since when energy is summed up */
+    uint64_t window_uj, window_frames;
+    bool said;
 };
 
 struct coordinator_core {
@@ -180,7 +195,8 @@ struct coordinator_core {
     uint64_t moved_us; /* when limits were last moved because the coordinator itself was away */
     uint64_t alone_us; /* since when no worker can work; 0: some can */
     uint64_t handed_out, reviewed,
-        review_after;                    /* frames; at `reviewed` the plan was last checked */
+        review_after; /* frames; at `reviewed` the plan was last checked */
+    struct core_power power;
     bool *able;                          /* one per worker, scratch */
     struct partition_plan_worker *costs; /* likewise */
     struct coordinator_run_events events;
@@ -266,6 +282,11 @@ bool core_plan_next(struct coordinator_core *core, const struct core_slot *slot,
 void core_shares_drop(struct core_shares *shares);
 /* Something that takes long and that nothing waits for: a lower bound. */
 void core_plan_idle(struct coordinator_core *core);
+
+/* core_power.c */
+void core_power_beat(struct coordinator_core *core, int w, const struct proto_beat *beat);
+/* When the next frame may be handed out by this plan, to keep to the budget. */
+uint64_t core_power_next_us(struct coordinator_core *core, const struct core_shares *shares);
 
 /* core_round.c: the sharing-out of one frame. */
 void core_rounds_begin(struct coordinator_core *core, struct core_slot *slot,

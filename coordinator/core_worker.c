@@ -312,6 +312,7 @@ void coordinator_core_beat(struct coordinator_core *core, int w, const struct pr
     struct core_worker *worker = &core->workers[w];
     core_time_passes(core, now_us);
     worker_heard(core, w, false);
+    core_power_beat(core, w, beat);
     /* A goodbye is no news of its device. */
     if (beat->count >= worker->beat_count && worker->state == WORKER_READY && !core->stops_said) {
         const bool starting = beat->state != PROTO_WORKER_READY;
