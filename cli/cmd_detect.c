@@ -16,6 +16,7 @@
 #include "coordinator/sink_json.h"
 #include "coordinator/sink_picture.h"
 #include "coordinator/sink_report.h"
+#include "coordinator/sink_trace.h"
 #include "proto/launcher.h"
 #include "proto/log.h"
 #include "proto/status.h"
@@ -72,6 +73,10 @@ static int sinks_open(struct detect *detect)
     status = sink_add(detect, status, sink);
     if (!status && options->json) {
         status = coordinator_sink_json_open(options->json, &sink);
+        status = sink_add(detect, status, sink);
+    }
+    if (!status && options->trace) {
+        status = coordinator_sink_trace_open(options->trace, &sink);
         status = sink_add(detect, status, sink);
     }
     if (!status && options->out && coordinator_source_reads_from(detect->source, options->out)) {

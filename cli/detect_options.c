@@ -54,6 +54,7 @@ static const struct option_row {
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
+    {'X', "trace", "FILE", "write where the time went, for ui.perfetto.dev"},
     {'p', "power", "SPEC", "where watts are read: see below (auto)"},
     {'V', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
@@ -196,6 +197,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return *argument;
     case 'R':
         options->report = argument;
+        return *argument;
+    case 'X':
+        options->trace = argument;
         return *argument;
     case 'p':
         options->power = argument;

@@ -16,7 +16,7 @@ struct detect_options {
     bool loop;                         /* the input again and again */
     double duration_s;                 /* 0: until the input ends */
     int64_t iterations;                /* with a duration: at least so many frames */
-    const char *json, *out, *report;
+    const char *json, *out, *report, *trace;
     const char *power, *power_root; /* where workers read their watts: worker/power.h */
     const char *camera;             /* NULL: none */
     const char *ground_plane;       /* "on", "off", "measure" */

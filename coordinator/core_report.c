@@ -65,6 +65,7 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         .measured_ms = NAN,
         .throttled_ms =
             slot->held_us > 0 ? (double)(slot->dispatched_us - slot->held_us) / 1e3 : 0.0,
+        .watts = NAN,
         .begin_us = slot->in.begin_us,
         .dispatched_us = slot->dispatched_us,
         .gone_us = slot->gone_us,

@@ -169,6 +169,7 @@ static void tell_sinks(struct coordinator_shell *shell, const struct coordinator
     int status = PROTO_OK;
 
     report.merge_ms = merge_ms;
+    report.watts = coordinator_power_now(shell->power, (uint32_t)shell->settings.core.workers);
     shell->last_us = now_us();
     shell->reported++;
     report.done_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : NAN;
@@ -326,6 +327,7 @@ static void on_message(struct coordinator_shell *shell, int worker,
     switch (message->kind) {
     case PROTO_MESSAGE_HELLO:
         shell->peers[worker].joined = true;
+        coordinator_power_joined(&shell->power[worker], message->hello.host);
         if (shell->settings.knowledge &&
             coordinator_knowledge_find(shell->settings.knowledge, &message->hello, &speed,
                                        &watts)) {
@@ -347,7 +349,8 @@ static void on_message(struct coordinator_shell *shell, int worker,
         shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
         shell->peers[worker].gone |= shell->peers[worker].left;
         if (!shell->done) /* a goodbye comes when the run is over */
-            coordinator_power_beat(&shell->power[worker], &message->beat, now_us());
+            coordinator_power_beat(shell->power, (uint32_t)shell->settings.core.workers,
+                                   (uint32_t)worker, &message->beat, now_us());
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
