@@ -19,6 +19,8 @@ static const struct subcommand {
     {"bench", "measure frame rate, latency and power over numbers of workers", cli_bench, false},
     {"eval", "compare detections with the truth", cli_eval, false},
     {"profile", "measure what tiles and messages take here", cli_profile, true},
+    {"simulate", "what other boards would do: the same coordinator under a virtual clock",
+     cli_simulate, false},
     {"camera", "find out a camera's height and pitch from the persons it sees", cli_camera, false},
 };
 
