@@ -1,5 +1,6 @@
 #include "cli/bench_ladder.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,32 +20,55 @@
 
 #define AREA "bench"
 
-/* What a step does, beside what the one before it did. Times of the paper on a TX1, ms; NAN: not told. */
-static const struct step {
-    const char *name;
-    bool copies;  /* pixels of each tile go to the host and back, as between frameworks */
-    bool dynamic; /* every tile's shape is made ready anew in every frame */
-    bool low;     /* the device's low precision instead of f32 */
-    bool graph;   /* the whole frame is one launch */
-    bool ground;
-    double paper_scaling_ms, paper_detection_ms;
-} steps[] = {
-    {"f32, copies, dynamic shapes", true, true, false, false, false, 930.1, 8391.2},
-    {"all on the device, static shapes", false, false, false, false, false, NAN, 2800},
-    {"low precision", false, false, true, false, false, 46.1, 2103.2},
-    {"one graph a frame", false, false, true, true, false, NAN, NAN},
-    {"ground plane", false, false, true, true, true, 32.1, 587.6},
-};
-enum { STEPS = sizeof steps / sizeof *steps };
+/* The steps, and times of the paper on a TX1, ms; NAN: not told. */
+enum step { STEP_BEFORE, STEP_STATIC, STEP_LOW, STEP_GRAPH, STEP_GROUND, STEPS };
 
-/* What a kind of device can do: steps that do not apply are marked so. */
+static const struct {
+    const char *name;
+    double paper_scaling_ms, paper_detection_ms;
+} steps[STEPS] = {
+    [STEP_BEFORE] = {"f32, copies, dynamic shapes", 930.1, 8391.2},
+    [STEP_STATIC] = {"all on the device, static shapes", NAN, 2800},
+    [STEP_LOW] = {"low precision", 46.1, 2103.2},
+    [STEP_GRAPH] = {"one graph a frame", NAN, NAN},
+    [STEP_GROUND] = {"ground plane", 32.1, 587.6},
+};
+
+/* What a kind of device does at each step; NULL: the step does not apply. Where shapes can't be made
+ * dynamic by an option, the chains are opened anew for each frame. */
 static const struct kind {
-    const char *prefix, *low;
-    bool copies, graph;
+    const char *prefix;
+    const char *options[STEPS];
+    bool reopen; /* chains, at the first step */
 } kinds[] = {
-    {"cpu", "bf16", false, false},
-    {"cuda", "f16", true, true},
-    {"ref", NULL, false, false},
+    {"cpu",
+     {[STEP_BEFORE] = "f32", [STEP_STATIC] = "f32", [STEP_LOW] = "bf16", [STEP_GROUND] = "bf16"},
+     true},
+    {"cuda",
+     {[STEP_BEFORE] = "f32,nograph,serial,copy,dynamic,roundtrip",
+      [STEP_STATIC] = "f32,nograph,serial",
+      [STEP_LOW] = "f16,nograph,serial",
+      [STEP_GRAPH] = "f16",
+      [STEP_GROUND] = "f16"},
+     false},
+    {"ref", {[STEP_BEFORE] = "f32", [STEP_STATIC] = "f32", [STEP_GROUND] = "f32"}, true},
+};
+
+/* A net that does next to nothing: a frame of it costs what its pixels cost. */
+static const float thin_weights[2 * PROTO_CHANNELS];
+static const float thin_bias[2];
+enum { THIN_STRIDE = 64 };
+static const struct proto_layer thin = {
+    .kind = PROTO_LAYER_CONV,
+    .cin = PROTO_CHANNELS,
+    .cout = 2,
+    .kh = 1,
+    .kw = 1,
+    .sh = THIN_STRIDE,
+    .sw = THIN_STRIDE,
+    .weights = thin_weights,
+    .bias = thin_bias,
+    .name = "thin",
 };
 
 struct ladder {
@@ -57,13 +81,12 @@ struct ladder {
     struct coordinator_bands *bands;
     /* One step. */
     struct gpu_device *device;
-    struct gpu_net *nets[PROTO_NETS_MAX];
+    struct gpu_net *nets[PROTO_NETS_MAX], *thin;
     struct partition_tiles *tiles;
-    struct gpu_chain **chains;
+    struct gpu_chain **chains, **thin_chains;
     struct proto_sampling *samplings;
     struct proto_survivor *survivors;
     uint32_t *first, *counts;
-    float *copy;
     uint8_t *pixels;
     size_t pixel_bytes;
 };
@@ -86,6 +109,9 @@ static void step_close(struct ladder *l)
 {
     for (uint32_t i = 0; l->chains && i < l->tiles->count; i++)
         gpu_chain_close(l->chains[i]);
+    for (uint32_t i = 0; l->thin_chains && i < l->tiles->count; i++)
+        gpu_chain_close(l->thin_chains[i]);
+    gpu_net_close(l->thin);
     for (int n = 0; n < PROTO_NETS_MAX; n++) {
         gpu_net_close(l->nets[n]);
         l->nets[n] = NULL;
@@ -93,28 +119,28 @@ static void step_close(struct ladder *l)
     gpu_device_close(l->device);
     partition_tiles_close(l->tiles);
     free(l->chains);
+    free(l->thin_chains);
     free(l->samplings);
     free(l->survivors);
     free(l->first);
     free(l->counts);
-    free(l->copy);
     free(l->pixels);
     l->device = NULL;
     l->tiles = NULL;
-    l->chains = NULL;
+    l->chains = l->thin_chains = NULL;
+    l->thin = NULL;
     l->samplings = NULL;
     l->survivors = NULL;
     l->first = l->counts = NULL;
-    l->copy = NULL;
     l->pixels = NULL;
 }
 
-static int tiles_open(struct ladder *l, const struct step *step)
+static int tiles_open(struct ladder *l, enum step step)
 {
     struct partition_tile_settings settings;
     struct partition_rows bands[PROTO_LEVELS_MAX];
     partition_tile_defaults(&settings);
-    if (step->ground) {
+    if (step == STEP_GROUND) {
         const int status = partition_camera_bands(&l->camera, &l->pyramid, l->model, bands);
         if (status)
             return status;
@@ -129,7 +155,7 @@ static int pixels_pack(struct ladder *l)
     const uint32_t count = l->tiles->count;
     uint32_t *ids = calloc(count, sizeof *ids);
     struct proto_band *bands = calloc(count, sizeof *bands);
-    uint64_t survivors = 0, largest = 0;
+    uint64_t survivors = 0;
     int status = ids && bands ? PROTO_OK : PROTO_NO_MEMORY;
     for (uint32_t i = 0; !status && i < count; i++)
         ids[i] = i;
@@ -139,17 +165,14 @@ static int pixels_pack(struct ladder *l)
         partition_pyramid_sampling(&l->pyramid, l->model, tile->level, &tile->cells,
                                    &l->samplings[i]);
         status = partition_band_find(&l->pyramid, bands, band_count, tile->band, &l->samplings[i]);
-        l->first[i] = (uint32_t)survivors;
         survivors += partition_merge_survivors_max(&l->pyramid, tile);
-        const uint64_t pixels = (uint64_t)tile->input.w * (uint64_t)tile->input.h;
-        largest = pixels > largest ? pixels : largest;
+        l->first[i + 1] = (uint32_t)survivors;
     }
     if (!status) {
         l->pixel_bytes = (size_t)partition_band_bytes(&l->pyramid, bands, band_count);
         l->pixels = malloc(l->pixel_bytes);
         l->survivors = malloc((size_t)(survivors + 1) * sizeof *l->survivors);
-        l->copy = malloc((size_t)largest * PROTO_CHANNELS * sizeof *l->copy);
-        status = l->pixels && l->survivors && l->copy ? PROTO_OK : PROTO_NO_MEMORY;
+        status = l->pixels && l->survivors ? PROTO_OK : PROTO_NO_MEMORY;
     }
     if (!status)
         coordinator_bands_pack(l->bands, bands, band_count, l->pixels);
@@ -158,20 +181,28 @@ static int pixels_pack(struct ladder *l)
     return status;
 }
 
-static int chain_open(struct ladder *l, uint32_t i)
+/* detect: the model's nets; otherwise the thin one. */
+static int chain_open(struct ladder *l, bool detect, uint32_t i)
 {
     const struct partition_tile *tile = &l->tiles->tile[i];
-    return gpu_chain_open(l->nets[l->pyramid.levels[tile->level].net], tile->input.h, tile->input.w,
-                          &l->chains[i]);
+    struct gpu_net *net = detect ? l->nets[l->pyramid.levels[tile->level].net] : l->thin;
+    return gpu_chain_open(net, tile->input.h, tile->input.w,
+                          detect ? &l->chains[i] : &l->thin_chains[i]);
 }
 
-static int step_open(struct ladder *l, const struct step *step)
+static bool reopens(const struct ladder *l, enum step step)
+{
+    return step == STEP_BEFORE && l->kind->reopen;
+}
+
+static int step_open(struct ladder *l, enum step step)
 {
     char spec[128];
     const struct gpu_settings settings = {.threads = 0};
-    snprintf(spec, sizeof spec, "%s,%s%s", l->settings->device, step->low ? l->kind->low : "f32",
-             l->kind->graph && !step->graph ? ",nograph" : "");
+    snprintf(spec, sizeof spec, "%s,%s", l->settings->device, l->kind->options[step]);
     int status = gpu_device_open(spec, &settings, &l->device);
+    if (!status)
+        status = gpu_net_open(l->device, &thin, 1, &l->thin);
     for (int n = 0; !status && n < l->model->net_count; n++)
         status = gpu_net_open(l->device, l->model->nets[n].layers, l->model->nets[n].layer_count,
                               &l->nets[n]);
@@ -181,61 +212,63 @@ static int step_open(struct ladder *l, const struct step *step)
         return status;
     const uint32_t count = l->tiles->count;
     l->chains = calloc(count, sizeof *l->chains);
+    l->thin_chains = calloc(count, sizeof *l->thin_chains);
     l->samplings = calloc(count, sizeof *l->samplings);
-    l->first = calloc(count, sizeof *l->first);
+    l->first = calloc(count + 1u, sizeof *l->first);
     l->counts = calloc(count, sizeof *l->counts);
-    if (!l->chains || !l->samplings || !l->first || !l->counts)
+    if (!l->chains || !l->thin_chains || !l->samplings || !l->first || !l->counts)
         return PROTO_NO_MEMORY;
     status = pixels_pack(l);
-    for (uint32_t i = 0; !status && !step->dynamic && i < count; i++)
-        status = chain_open(l, i);
+    for (uint32_t i = 0; !status && !reopens(l, step) && i < count; i++) {
+        status = chain_open(l, true, i);
+        if (!status)
+            status = chain_open(l, false, i);
+    }
     return status;
 }
 
 /* ---- a frame ---- */
 
-/* To the host and back. */
-static int copy_around(const struct ladder *l, uint32_t i)
+static int tile_run(struct ladder *l, bool detect, uint32_t i)
 {
-    const struct gpu_backend *backend = l->device->backend;
-    const int status = backend->input_get(l->chains[i], l->copy);
-    return status ? status : backend->input_set(l->chains[i], l->copy);
-}
-
-static int tile_run(struct ladder *l, const struct step *step, bool detect, uint32_t i)
-{
-    const struct proto_tile_area area = partition_tile_area(&l->pyramid, &l->tiles->tile[i]);
-    const uint32_t cap = partition_merge_survivors_max(&l->pyramid, &l->tiles->tile[i]);
-    int status = l->chains[i] ? PROTO_OK : chain_open(l, i);
+    struct gpu_chain **chain = detect ? &l->chains[i] : &l->thin_chains[i];
+    struct proto_tile_area area = partition_tile_area(&l->pyramid, &l->tiles->tile[i]);
+    int status = *chain ? PROTO_OK : chain_open(l, detect, i);
+    if (status)
+        return status;
+    if (!detect) { /* its cells are not the level's */
+        area.level_rows = area.rows = (*chain)->rows;
+        area.level_cols = area.cols = (*chain)->cols;
+        area.row0 = area.col0 = 0;
+    }
+    status = gpu_sample(*chain, &l->samplings[i]);
     if (!status)
-        status = gpu_sample(l->chains[i], &l->samplings[i]);
-    if (!status && step->copies && l->kind->copies)
-        status = copy_around(l, i);
-    if (!status && detect)
-        status = gpu_run(l->chains[i]);
-    if (!status && detect)
-        status = gpu_local_nms(l->chains[i], &area, l->model->candidate_threshold,
-                               &l->survivors[l->first[i]], cap, &l->counts[i]);
+        status = gpu_run(*chain);
+    if (!status)
+        status =
+            gpu_local_nms(*chain, &area, detect ? l->model->candidate_threshold : FLT_MAX,
+                          &l->survivors[l->first[i]], l->first[i + 1] - l->first[i], &l->counts[i]);
     return status;
 }
 
 /* detect: all of it; otherwise only the scaling. */
-static int frame_run(struct ladder *l, const struct step *step, bool detect, double *ms)
+static int frame_run(struct ladder *l, enum step step, bool detect, double *ms)
 {
     const double start = now_ms();
     int status = gpu_frame_begin(l->device, l->pixels, l->pixel_bytes);
     for (uint32_t i = 0; !status && i < l->tiles->count; i++)
-        status = tile_run(l, step, detect, i);
+        status = tile_run(l, detect, i);
     const int end = gpu_frame_end(l->device);
     *ms = now_ms() - start;
-    for (uint32_t i = 0; step->dynamic && i < l->tiles->count; i++) {
-        gpu_chain_close(l->chains[i]);
-        l->chains[i] = NULL;
+    for (uint32_t i = 0; reopens(l, step) && i < l->tiles->count; i++) {
+        struct gpu_chain **chain = detect ? &l->chains[i] : &l->thin_chains[i];
+        gpu_chain_close(*chain);
+        *chain = NULL;
     }
     return status ? status : end;
 }
 
-static int median_of(struct ladder *l, const struct step *step, bool detect, double *ms)
+static int median_of(struct ladder *l, enum step step, bool detect, double *ms)
 {
     const int32_t repeats = l->settings->repeats;
     double *all = calloc((size_t)repeats, sizeof *all), first;
@@ -249,23 +282,21 @@ static int median_of(struct ladder *l, const struct step *step, bool detect, dou
     return status;
 }
 
-static const char *why_not(const struct ladder *l, const struct step *step)
+static const char *why_not(const struct ladder *l, enum step step)
 {
-    if (step->low && !l->kind->low)
-        return "no low precision";
-    if (step->graph && !step->ground && !l->kind->graph)
-        return "no graphs on this device";
-    return step->ground && !*l->settings->camera ? "no --camera" : NULL;
+    if (!l->kind->options[step])
+        return "does not apply to this device";
+    return step == STEP_GROUND && !*l->settings->camera ? "needs --camera" : NULL;
 }
 
-static int step_run(struct ladder *l, const struct step *step, struct times *times)
+static int step_run(struct ladder *l, enum step step, struct times *times)
 {
     double all_ms;
     *times = (struct times){.scaling_ms = NAN, .detection_ms = NAN, .why_not = why_not(l, step)};
     if (times->why_not)
         return PROTO_OK;
     int status = step_open(l, step);
-    if (status == PROTO_UNSUPPORTED && step->low) {
+    if (status == PROTO_UNSUPPORTED && step >= STEP_LOW) {
         times->why_not = "this machine lacks the precision";
         status = PROTO_OK;
     } else if (!status) {
@@ -308,9 +339,10 @@ static void print_text(const struct ladder *l, const struct times *times)
     for (int i = 0; i < STEPS; i++) {
         char t[6][32];
         const double paper = steps[i].paper_detection_ms;
+        const char *low = i == STEP_LOW ? l->kind->options[i] : NULL;
         char name[64];
-        snprintf(name, sizeof name, "%s%s%s", steps[i].name, i == 2 ? ": " : "",
-                 i == 2 && l->kind->low ? l->kind->low : "");
+        snprintf(name, sizeof name, "%s%s%.*s", steps[i].name, low ? ": " : "",
+                 low ? (int)strcspn(low, ",") : 0, low ? low : "");
         printf("%-34s %11s %13s %7s   %11s %13s %7s%s%s%s\n", name,
                ms_text(times[i].scaling_ms, t[0]), ms_text(times[i].detection_ms, t[1]),
                cut_text(before, times[i].detection_ms, t[2]),
@@ -409,7 +441,7 @@ int bench_ladder_run(const struct bench_ladder_settings *settings)
     l->settings = settings;
     int status = ladder_open(l);
     for (int i = 0; !status && i < STEPS; i++)
-        status = step_run(l, &steps[i], &times[i]);
+        status = step_run(l, (enum step)i, &times[i]);
     if (!status && settings->json)
         status = print_json(l, times);
     else if (!status)

@@ -40,6 +40,8 @@ static const struct option_row {
     {'T', "time-limit", "S", "a run that takes longer is ended (600)"},
     {'l', "ladder", NULL,
      "instead: the steps of the paper's speed-up, one after the other, on --device (cpu, cuda:0)"},
+    {'O', "ops", NULL,
+     "instead: the paper's twelve single operations, f32 and f16, on --device (cpu, cuda:0)"},
     {'j', "json", NULL, "the report as one line on standard output, too"},
     {'q', "quiet", NULL, "no progress"},
     {'F', "facts", NULL, "only print what machine this is (bench asks all hosts with it)"},
@@ -240,6 +242,8 @@ static bool take(struct bench_options *options, int letter, const char *argument
                bad("time-limit", argument, "seconds of at least 1");
     case 'l':
         return options->ladder = true;
+    case 'O':
+        return options->ops = true;
     case 'j':
         return options->json = true;
     case 'q':

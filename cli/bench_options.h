@@ -33,7 +33,7 @@ struct bench_options {
     const char *times;  /* --exportTimes */
     char *const *extra; /* for detect */
     int extra_count;
-    bool json, quiet, facts, ladder;
+    bool json, quiet, facts, ladder, ops;
 };
 
 /* Returns true with options filled, or false with the exit code in *code. */

@@ -18,6 +18,7 @@ int cli_model(int argc, char **argv);
 int cli_scene(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_camera(int argc, char **argv);
+int cli_plan(int argc, char **argv);
 int cli_profile(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
 

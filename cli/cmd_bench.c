@@ -9,6 +9,7 @@
 
 #include "cli/bench_experiment.h"
 #include "cli/bench_ladder.h"
+#include "cli/bench_ops.h"
 #include "cli/cli.h"
 #include "coordinator/bench/report.h"
 #include "coordinator/bench/run.h"
@@ -162,6 +163,8 @@ int cli_bench(int argc, char **argv)
         return code;
     if (bench.options.facts)
         return facts_print();
+    if (bench.options.ops)
+        return cli_exit_code(bench_ops_run(bench.options.specs[0], bench.options.json));
     int status = prepare(&bench, argc, argv);
     if (!status)
         status = bench.options.ladder ? ladder(&bench) : bench_experiment_run(&bench);

@@ -16,6 +16,7 @@
 #include "coordinator/sink_json.h"
 #include "coordinator/sink_picture.h"
 #include "coordinator/sink_report.h"
+#include "coordinator/sink_trace.h"
 #include "proto/launcher.h"
 #include "proto/log.h"
 #include "proto/status.h"
@@ -27,7 +28,8 @@ struct detect {
     const struct detect_options *options;
     char model_dir[CLI_PATH_MAX];
     struct partition_model *model;
-    struct proto_config_camera camera; /* if the options name one */
+    struct coordinator_knowledge *knowledge; /* of speeds */
+    struct proto_config_camera camera;       /* if the options name one */
     struct coordinator_source *source;
     struct coordinator_sink *sinks[COORDINATOR_SINKS_MAX];
     int sink_count;
@@ -71,6 +73,10 @@ static int sinks_open(struct detect *detect)
     status = sink_add(detect, status, sink);
     if (!status && options->json) {
         status = coordinator_sink_json_open(options->json, &sink);
+        status = sink_add(detect, status, sink);
+    }
+    if (!status && options->trace) {
+        status = coordinator_sink_trace_open(options->trace, &sink);
         status = sink_add(detect, status, sink);
     }
     if (!status && options->out && coordinator_source_reads_from(detect->source, options->out)) {
@@ -123,12 +129,30 @@ static float probability(float score)
     return 1 / (1 + expf(-score));
 }
 
+static void recovery_choose(const struct detect_options *options,
+                            struct coordinator_core_settings *core)
+{
+    core->split = strcmp(options->split, "level") == 0   ? PARTITION_SPLIT_LEVEL
+                  : strcmp(options->split, "frame") == 0 ? PARTITION_SPLIT_FRAME
+                                                         : PARTITION_SPLIT_TILE;
+    core->port_bytes_per_us = options->port_bytes_per_us;
+    core->budget_w = options->budget_w;
+    core->deadline_us = (uint64_t)(options->deadline_ms * 1e3);
+    core->silence_us = (uint64_t)(options->silence_ms * 1e3);
+    if (core->silence_us == 0)
+        core->late_factor = 0.0;
+    else if (core->silence_max_us < core->silence_us)
+        core->silence_max_us = core->silence_us;
+}
+
+/* reserve: rank 0's end of a link to a thread of this process, or NULL. */
 static int detect_open(struct detect *detect, const struct detect_options *options,
-                       struct proto_link *link)
+                       struct proto_link *link, struct proto_link *reserve)
 {
     const struct proto_config_detect *config = &options->config;
     struct coordinator_source_settings source;
-    struct coordinator_shell_settings shell = {.link = link, .launcher = proto_launcher_output()};
+    struct coordinator_shell_settings shell = {
+        .link = link, .reserve = reserve, .launcher = proto_launcher_output()};
 
     *detect = (struct detect){.options = options};
     int status = cli_model_find(config->model ? config->model : "paper", detect->model_dir);
@@ -139,8 +163,11 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     coordinator_core_defaults(&shell.core);
     shell.core.model = detect->model;
     shell.core.depth = config->depth;
+    recovery_choose(options, &shell.core);
     partition_tile_configure(&shell.core.tiles, config);
     status = camera_choose(detect, &shell.core);
+    if (!status)
+        status = coordinator_knowledge_open(options->profiles, detect->model, &detect->knowledge);
     if (!status)
         status = threshold_choose(detect, &shell.core.threshold);
     if (status)
@@ -158,6 +185,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     if (status)
         return status;
     shell.source = detect->source;
+    shell.knowledge = detect->knowledge;
     shell.duration_us = (uint64_t)(options->duration_s * 1e6);
     shell.iterations = (uint64_t)options->iterations;
     shell.sink_count = detect->sink_count;
@@ -172,6 +200,7 @@ static void detect_close(struct detect *detect)
     for (int i = 0; i < detect->sink_count; i++)
         coordinator_sink_close(detect->sinks[i]);
     coordinator_source_close(detect->source);
+    coordinator_knowledge_close(detect->knowledge);
     partition_model_close(detect->model);
 }
 
@@ -206,7 +235,7 @@ static int coordinate(struct detect *detect)
         .input = detect->options->input,
         .model_name = detect->model->name,
         .model_hash = detect->model->hash,
-        .split = "tile",
+        .split = detect->options->split,
         .ground_plane = detect->options->ground_plane,
         .macs_share = NAN,
         .predicted_ms = NAN,
@@ -229,54 +258,77 @@ static int coordinate(struct detect *detect)
 /* ---- one process: a worker's thread on the in-process link ---- */
 
 struct worker_thread {
-    struct proto_link *link;
+    struct proto_link *ends[2];
     struct worker_rank_settings settings;
+    pthread_t thread;
+    bool running;
 };
 
 static void *worker_main(void *arg)
 {
     struct worker_thread *worker = arg;
-    worker_rank_run(worker->link, &worker->settings);
+    worker_rank_run(worker->ends[1], &worker->settings);
     return NULL;
+}
+
+static bool worker_start(struct worker_thread *worker)
+{
+    worker->running = pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
+    if (!worker->running)
+        proto_log_error("cli", "can't start the worker's thread");
+    return worker->running;
+}
+
+static void worker_close(struct worker_thread *worker)
+{
+    proto_link_close(worker->ends[0]);
+    proto_link_close(worker->ends[1]);
 }
 
 static int run_alone(const struct detect_options *options)
 {
-    struct proto_link *ends[2];
     struct detect detect;
-    struct worker_thread worker;
-    pthread_t thread;
+    struct worker_thread worker = {0};
     int code = CLI_FAILED;
 
-    int status = proto_link_local_open(2, ends);
+    int status = proto_link_local_open(2, worker.ends);
     if (status)
         return cli_exit_code(status);
-    status = detect_open(&detect, options, ends[0]);
+    status = detect_open(&detect, options, worker.ends[0], NULL);
     if (status) {
         code = cli_exit_code(status);
     } else {
-        worker.link = ends[1];
         worker_settings(options, detect.model_dir, true, &worker.settings);
-        if (pthread_create(&thread, NULL, worker_main, &worker) == 0) {
+        if (worker_start(&worker)) {
             code = coordinate(&detect);
-            pthread_join(thread, NULL);
-        } else {
-            proto_log_error("cli", "can't start the worker's thread");
+            pthread_join(worker.thread, NULL);
         }
     }
     detect_close(&detect);
-    proto_link_close(ends[0]);
-    proto_link_close(ends[1]);
+    worker_close(&worker);
     return code;
 }
 
 /* ---- under mpirun ---- */
 
+/* With --reserve a worker's thread here waits for the case that no other is left. */
 static int run_rank0(const struct detect_options *options, struct proto_link *link, bool *all_left)
 {
-    struct detect detect;
-    int code;
-    int status = detect_open(&detect, options, link);
+    struct detect detect = {0};
+    struct worker_thread reserve = {0};
+    int code, status = PROTO_OK;
+
+    if (strcmp(options->reserve, "off") != 0)
+        status = proto_link_local_open(2, reserve.ends);
+    if (!status)
+        status = detect_open(&detect, options, link, reserve.ends[0]);
+    if (!status && reserve.ends[0]) {
+        worker_settings(options, detect.model_dir, true, &reserve.settings);
+        if (strcmp(options->reserve, "on") != 0)
+            reserve.settings.device = options->reserve;
+        if (!worker_start(&reserve))
+            status = PROTO_NO_MEMORY;
+    }
     if (status) {
         code = cli_exit_code(status);
         *all_left = coordinator_dismiss(link);
@@ -284,7 +336,10 @@ static int run_rank0(const struct detect_options *options, struct proto_link *li
         code = coordinate(&detect);
         *all_left = detect.all_left;
     }
+    if (reserve.running)
+        pthread_join(reserve.thread, NULL);
     detect_close(&detect);
+    worker_close(&reserve);
     return code;
 }
 

@@ -9,10 +9,10 @@
 
 #include "cli/cli.h"
 #include "cli/models.h"
+#include "cli/work.h"
 #include "coordinator/bands.h"
 #include "coordinator/output.h"
 #include "gpu/device.h"
-#include "partition/camera.h"
 #include "proto/host.h"
 #include "proto/launcher.h"
 #include "proto/link_ping.h"
@@ -25,9 +25,8 @@ enum { BASES_RUNS = 11, TEXT_MAX = 4 << 20, MEASURE_S = 900 };
 #define MEASURE_US (UINT64_C(1000000) * MEASURE_S)
 
 struct options {
-    const char *model, *device, *camera, *out;
-    struct proto_size size;
-    struct partition_tile_settings tiles;
+    const char *device, *out;
+    struct cli_work_settings work;
     struct worker_measure_settings measure;
     struct gpu_settings gpu;
     bool threads_given;
@@ -48,7 +47,7 @@ static void print_help(void)
         "                      profile\n"
         "  --device SPEC       what computes (cpu)\n"
         "  --threads N         0: all cores (0 alone, 1 under mpirun)\n"
-        "  --size WxH          of the pictures (640x480)\n"
+        "  --size WxH          of the pictures (the camera's, or 640x480)\n"
         "  --camera FILE       tiles of this camera's ground plane\n"
         "  --tile-rows N       most rows of cells of a tile; 0: no limit\n"
         "  --tile-cols N       most columns of cells of a tile; 0: no limit\n"
@@ -116,7 +115,7 @@ static int set_option(struct options *o, int id, const char *value)
 {
     switch (id) {
     case OPTION_MODEL:
-        o->model = value;
+        o->work.model = value;
         return CLI_DONE;
     case OPTION_DEVICE:
         o->device = value;
@@ -125,16 +124,16 @@ static int set_option(struct options *o, int id, const char *value)
         o->threads_given = true;
         return set_count(id, value, 1024, &o->gpu.threads);
     case OPTION_SIZE:
-        return cli_parse_size(value, &o->size)
+        return cli_parse_size(value, &o->work.size)
                    ? CLI_DONE
                    : usage("--size", value, "expected WxH in pixels, for example 640x480");
     case OPTION_CAMERA:
-        o->camera = value;
+        o->work.camera = value;
         return CLI_DONE;
     case OPTION_TILE_ROWS:
-        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->tiles.max_rows);
+        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->work.tiles.max_rows);
     case OPTION_TILE_COLS:
-        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->tiles.max_cols);
+        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->work.tiles.max_cols);
     case OPTION_SECONDS:
         return set_number(id, value, 0, 600, &o->measure.seconds);
     default:
@@ -166,52 +165,6 @@ static int parse(int argc, char **argv, struct options *o, bool *help)
 
 /* ---- measuring here ---- */
 
-/* What the tile set hangs on. */
-struct work {
-    struct partition_model *model;
-    struct partition_pyramid pyramid;
-    struct partition_tiles *tiles;
-};
-
-static void work_close(struct work *work)
-{
-    partition_tiles_close(work->tiles);
-    partition_model_close(work->model);
-}
-
-static int work_open(const struct options *o, struct work *work)
-{
-    char dir[CLI_PATH_MAX];
-    struct partition_rows bands[PROTO_LEVELS_MAX];
-    struct partition_tile_settings tiles = o->tiles;
-    *work = (struct work){0};
-    int status = cli_model_find(o->model, dir);
-    if (status == PROTO_OK)
-        status = partition_model_open(dir, &work->model);
-    if (status == PROTO_OK)
-        status = partition_pyramid_init(&work->pyramid, work->model, o->size);
-    if (status == PROTO_OK && o->camera) {
-        struct proto_config_camera config;
-        struct partition_camera camera;
-        status = proto_config_camera_load(o->camera, &config);
-        if (status == PROTO_IO)
-            status = PROTO_NOT_FOUND;
-        if (status == PROTO_OK)
-            status = partition_camera_init(&camera, &config, o->size);
-        if (status == PROTO_OK)
-            status = partition_camera_bands(&camera, &work->pyramid, work->model, bands);
-        tiles.bands = bands;
-    }
-    if (status == PROTO_OK)
-        status = partition_tiles_open(&work->pyramid, work->model, &tiles, &work->tiles);
-    if (status == PROTO_OK && work->tiles->count == 0) {
-        proto_log_error("cli", "pictures of %d x %d are too small: no level of model %s fits",
-                        o->size.w, o->size.h, work->model->name);
-        status = PROTO_INVALID;
-    }
-    return status;
-}
-
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -219,7 +172,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Median time of building the octave bases here. */
-static int measure_bases(const struct work *work, double *us)
+static int measure_bases(const struct cli_work *work, double *us)
 {
     double all[BASES_RUNS];
     struct coordinator_image image = {0};
@@ -249,7 +202,7 @@ static char *copy(const char *text)
 }
 
 /* After measuring, while the clocks are still what they were. */
-static void describe(const struct options *o, const struct work *work, struct worker_exec *exec,
+static void describe(const struct options *o, const struct cli_work *work, struct worker_exec *exec,
                      struct proto_config_profile *profile)
 {
     struct proto_host host;
@@ -264,7 +217,7 @@ static void describe(const struct options *o, const struct work *work, struct wo
     profile->device = copy(worker_exec_device(exec));
     profile->kernels = copy(worker_exec_kernels(exec));
     profile->threads = o->gpu.threads;
-    profile->frame = o->size;
+    profile->frame = work->pyramid.frame;
     profile->date = copy(date);
     profile->host = copy(host.name);
     profile->board = copy(host.board);
@@ -278,10 +231,10 @@ static void describe(const struct options *o, const struct work *work, struct wo
 /* *text: the profile as YAML, from malloc. */
 static int measure(const struct options *o, char **text, size_t *size)
 {
-    struct work work;
+    struct cli_work work;
     struct worker_exec *exec = NULL;
     struct proto_config_profile *profile = calloc(1, sizeof *profile);
-    int status = profile ? work_open(o, &work) : PROTO_NO_MEMORY;
+    int status = profile ? cli_work_open(&o->work, &work) : PROTO_NO_MEMORY;
     if (!profile)
         return status;
     if (status == PROTO_OK)
@@ -299,7 +252,7 @@ static int measure(const struct options *o, char **text, size_t *size)
             status = PROTO_NO_MEMORY;
     }
     worker_exec_close(exec);
-    work_close(&work);
+    cli_work_close(&work);
     proto_config_profile_free(profile);
     return status;
 }
@@ -453,11 +406,11 @@ static int run_rank0(const struct options *o, struct proto_link *link)
 /* Rank 0 looks before anybody works. */
 static int check(const struct options *o, int size)
 {
-    struct work work;
+    struct cli_work work;
     if (size > 2 && strcmp(o->out, "-") == 0)
         return usage("--out", NULL, "is needed with several workers: each gets a file of its own");
-    const int status = work_open(o, &work);
-    work_close(&work);
+    const int status = cli_work_open(&o->work, &work);
+    cli_work_close(&work);
     return cli_exit_code(status);
 }
 
@@ -481,10 +434,10 @@ static void swallow(void *arg, enum proto_log_level level, const char *area, con
 
 int cli_profile(int argc, char **argv)
 {
-    struct options options = {.model = "paper", .device = "cpu", .out = "-", .size = {640, 480}};
+    struct options options = {.device = "cpu", .out = "-"};
     struct proto_link *link = NULL;
     bool help = false;
-    partition_tile_defaults(&options.tiles);
+    cli_work_defaults(&options.work);
     worker_measure_defaults(&options.measure);
     const bool launched = proto_launcher_present();
     if (launched) {

@@ -86,13 +86,16 @@ static int point_run(struct simulate *simulate, int32_t count, struct simulate_p
     const struct simulate_options *o = &simulate->options;
     struct sim_settings settings;
     double sum = 0;
-    *point = (struct simulate_point){.workers = count, .used = count, .bound_fps = NAN};
+    *point = (struct simulate_point){
+        .workers = count, .used = count, .budget_fps = NAN, .bound_fps = NAN};
     simulate_settings(simulate, count, &settings);
     int status = isnan(o->budget_w) ? PROTO_OK : simulate_budget(simulate, &settings, point);
     if (!status)
         status = sim_figures_run(&settings, simulate_warm_up(simulate), &point->figures);
     if (status)
         return status;
+    if (!isnan(point->budget_fps)) /* the watts and not the plan set the pace */
+        point->figures.model_error = point->budget_fps / point->figures.fps - 1;
     for (int32_t b = 0; b < count; b++)
         sum += simulate->alone_fps[simulate_kind_of(o, b) - o->kinds];
     point->speedup = point->figures.fps / simulate->alone_fps[0];
@@ -151,19 +154,19 @@ static json_t *json_point(const struct simulate *simulate, const struct simulate
 {
     const struct sim_figures *f = &point->figures;
     const struct simulate_options *o = &simulate->options;
-    return json_pack("{s:i, s:i, s:s, s:b, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, "
-                     "s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:I}",
-                     "workers", (int)point->workers, "used", (int)point->used, "split",
-                     simulate_split_name(o->split), "ground_plane", o->camera ? 1 : 0, "fps",
-                     real(f->fps), "latency_ms", "mean", real(f->latency_mean_ms), "p50",
-                     real(f->latency_p50_ms), "p95", real(f->latency_p95_ms), "p99",
-                     real(f->latency_p99_ms), "efficiency", real(point->efficiency), "speedup",
-                     real(point->speedup), "watts", real(f->watts), "joules_per_frame",
-                     real(f->joules_per_frame), "gap", real(f->gap), "model_error",
-                     real(f->model_error), "period_ms", real(f->period_ms), "predicted_ms",
-                     real(f->predicted_ms), "lower_bound_ms", real(f->lower_bound_ms), "budget_w",
-                     real(o->budget_w), "budget_bound_fps", real(point->bound_fps), "tiles",
-                     (int)f->tile_count, "events", (json_int_t)f->events);
+    return json_pack(
+        "{s:i, s:i, s:s, s:b, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:I}",
+        "workers", (int)point->workers, "used", (int)point->used, "split",
+        simulate_split_name(o->split), "ground_plane", o->camera ? 1 : 0, "fps", real(f->fps),
+        "latency_ms", "mean", real(f->latency_mean_ms), "p50", real(f->latency_p50_ms), "p95",
+        real(f->latency_p95_ms), "p99", real(f->latency_p99_ms), "efficiency",
+        real(point->efficiency), "speedup", real(point->speedup), "watts", real(f->watts),
+        "joules_per_frame", real(f->joules_per_frame), "gap", real(f->gap), "model_error",
+        real(f->model_error), "period_ms", real(f->period_ms), "predicted_ms",
+        real(f->predicted_ms), "lower_bound_ms", real(f->lower_bound_ms), "budget_w",
+        real(o->budget_w), "budget_fps", real(point->budget_fps), "budget_bound_fps",
+        real(point->bound_fps), "tiles", (int)f->tile_count, "events", (json_int_t)f->events);
 }
 
 static json_t *json_system(const struct simulate *simulate)

@@ -36,6 +36,14 @@ static const struct option_row {
      "search only where persons can stand: on, off, or measure what that saves and loses (on with "
      "a "
      "camera)"},
+    {'S', "split", "HOW",
+     "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
+    {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
+    {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
+    {'v', "reserve", "WHAT",
+     "on, or a device: this host computes too while no worker can; off (off)"},
+    {'y', "silence", "MS",
+     "a worker not heard of for MS is lost; 0: none ever is, nor is one late (500)"},
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
@@ -45,6 +53,7 @@ static const struct option_row {
     {'j', "json", "FILE", "write detections, one line a frame; - is standard output"},
     {'o', "out", "DIR", "write the pictures with boxes drawn in"},
     {'R', "report", "FILE", "write a report of the run"},
+    {'X', "trace", "FILE", "write where the time went, for ui.perfetto.dev"},
     {'p', "power", "SPEC", "where watts are read: see below (auto)"},
     {'V', "power-root", "DIR", "read below DIR instead of /, a recorded /sys for instance"},
     {'n', "frames", "N", "stop after N frames"},
@@ -81,6 +90,7 @@ static void help(void)
          "  mpirun -n 5 muster detect clip --out found --json found.jsonl --report run.json\n"
          "  mpirun -n 5 muster detect clip --camera clip/camera.yaml --out found\n"
          "  mpirun -hostfile boards muster detect clip --workers 4 --fppi 0.1 --json -\n"
+         "  mpirun -hostfile boards muster detect clip --reserve cpu --deadline 200 --json -\n"
          "\n"
          "A picture that can't be read is reported in its frame's line and the run goes on.\n"
          "Exit code: 0 done; 1 the run failed, or a frame was not searched completely; 2 bad "
@@ -120,6 +130,16 @@ static bool read_text(const char *text, char **out)
         return false;
     free(*out);
     *out = copy;
+    return true;
+}
+
+/* "1Gbit/s" to bytes a microsecond. */
+static bool read_rate(const char *text, double *out)
+{
+    double mbit;
+    if (proto_config_quantity(text, "Mbit/s", &mbit) || !(mbit > 0))
+        return false;
+    *out = mbit / 8;
     return true;
 }
 
@@ -169,6 +189,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
     case 'R':
         options->report = argument;
         return *argument;
+    case 'X':
+        options->trace = argument;
+        return *argument;
     case 'p':
         options->power = argument;
         return worker_power_check(argument) == PROTO_OK;
@@ -177,6 +200,19 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return *argument;
     case 'n':
         return read_count(argument, 1, INT64_MAX, &options->frames);
+    case 'S':
+        options->split = argument;
+        return strcmp(argument, "tile") == 0 || strcmp(argument, "level") == 0 ||
+               strcmp(argument, "frame") == 0;
+    case 'l':
+        return read_rate(argument, &options->port_bytes_per_us);
+    case 'x':
+        return read_number(argument, 1, 1e7, &options->deadline_ms);
+    case 'v':
+        options->reserve = argument;
+        return *argument;
+    case 'y':
+        return read_number(argument, 0, 1e7, &options->silence_ms);
     case 'L':
         options->loop = true;
         return true;
@@ -196,6 +232,11 @@ static void defaults(struct detect_options *options)
 {
     *options = (struct detect_options){
         .fppi = NAN,
+        .split = "tile",
+        .reserve = "off",
+        .silence_ms = 500,
+        .port_bytes_per_us = INFINITY,
+        .budget_w = NAN,
         .config = {.threads = -1, /* not said: depends on whether there is an mpirun */
                    .depth = 2,
                    .tile_rows = -1, /* the tile set's own default */

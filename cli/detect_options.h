@@ -16,11 +16,18 @@ struct detect_options {
     bool loop;                         /* the input again and again */
     double duration_s;                 /* 0: until the input ends */
     int64_t iterations;                /* with a duration: at least so many frames */
-    const char *json, *out, *report;
+    const char *json, *out, *report, *trace;
     const char *power, *power_root; /* where workers read their watts: worker/power.h */
     const char *camera;             /* NULL: none */
     const char *ground_plane;       /* "on", "off", "measure" */
     bool softmax;                   /* --scores softmax */
+    const char *split;              /* "tile", "level", "frame" */
+    const char *reserve;  /* device of the coordinator's own host; "on": as the workers'; "off" */
+    const char *profiles; /* files with commas between them; NULL: none */
+    double deadline_ms;   /* 0: none */
+    double silence_ms;    /* after which a worker is lost; 0: never, nor is one late */
+    double port_bytes_per_us; /* INFINITY: not limited, or not known */
+    double budget_w;          /* NAN: none */
     bool quiet;
 };
 

@@ -18,6 +18,7 @@ static const struct subcommand {
     {"scene", "render a walk-through with its ground truth", cli_scene, false},
     {"bench", "measure frame rate, latency and power over numbers of workers", cli_bench, false},
     {"eval", "compare detections with the truth", cli_eval, false},
+    {"plan", "share a frame out over boards, and say what would come of it", cli_plan, false},
     {"profile", "measure what tiles and messages take here", cli_profile, true},
     {"simulate", "what other boards would do: the same coordinator under a virtual clock",
      cli_simulate, false},

@@ -21,7 +21,8 @@ struct simulate_point {
     int32_t workers;
     int32_t used; /* boards that are switched on, under a budget */
     struct sim_figures figures;
-    double speedup, efficiency, bound_fps; /* bound_fps: under a budget; NAN: none */
+    double speedup, efficiency;
+    double budget_fps, bound_fps; /* under a budget: planned, and what no choice beats; NAN: none */
 };
 
 /* Settings for the first `count` boards; simulate->boards is filled. */

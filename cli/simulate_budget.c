@@ -107,6 +107,7 @@ int simulate_budget(struct simulate *simulate, struct sim_settings *settings,
     if (!status) {
         settings->board_count = point->used = used;
         settings->source_period_us = 1e6 / best.fps;
+        point->budget_fps = best.fps;
         point->bound_fps = best.bound_fps;
     }
     if (choice)

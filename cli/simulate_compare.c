@@ -73,7 +73,7 @@ static void command(const struct simulate *simulate, const struct place *place, 
         cli_arguments_add(args, place->input);
         cli_arguments_add(args, "--quiet");
         cli_arguments_add(args, "--loop");
-        cli_arguments_number(args, "--iterations", (double)o->frames);
+        cli_arguments_number(args, "--frames", (double)o->frames);
         cli_arguments_add(args, "--model");
         cli_arguments_add(args, simulate->model_dir);
         snprintf(text, sizeof text, "sim:%s,%s,empty%s%s", kind->name,
@@ -82,8 +82,10 @@ static void command(const struct simulate *simulate, const struct place *place, 
         cli_arguments_add(args, "--device");
         cli_arguments_add(args, text);
         cli_arguments_number(args, "--depth", o->depth);
-        cli_arguments_add(args, "--split");
-        cli_arguments_add(args, simulate_split_name(o->split));
+        if (o->split != PARTITION_SPLIT_TILE) {
+            cli_arguments_add(args, "--split");
+            cli_arguments_add(args, simulate_split_name(o->split));
+        }
         if (o->camera) {
             cli_arguments_add(args, "--camera");
             cli_arguments_add(args, o->camera);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEARNT_FEW = 2 }; /* times of a shape before they are believed */
+enum { LEARNT_FEW = 3 }; /* times of a shape, or of a worker, before they are believed */
 
 static int compare_shapes(const void *pa, const void *pb)
 {
@@ -173,6 +173,9 @@ void core_cost_learn(struct coordinator_core *core, int w, const struct proto_re
     const double us = (double)(result->finished_us - result->started_us);
     double base = 0.0, tiles_us = 0.0;
 
+    core_cost_prepared(core, w, result->tiles, result->tile_count);
+    if (worker->timed++ == 0)
+        return; /* caches and clocks were cold */
     for (uint32_t i = 0; i < result->tile_count; i++) {
         const uint32_t t = result->tiles[i];
         base += g->base_us[(size_t)w * g->tiles->count + t];
@@ -183,7 +186,23 @@ void core_cost_learn(struct coordinator_core *core, int w, const struct proto_re
     partition_cost_learn(&worker->factor, tiles_us > 0.0 ? tiles_us : us, base);
     if (tiles_us > 0.0)
         partition_cost_learn(&worker->frame_us, us > tiles_us ? us - tiles_us : 1e-3, 1.0);
-    core_cost_prepared(core, w, result->tiles, result->tile_count);
+}
+
+void core_cost_forget(struct coordinator_core *core, int w)
+{
+    struct core_geometry *g = core->geometry;
+    struct core_worker *worker = &core->workers[w];
+    worker->factor = worker->frame_us = (struct partition_cost_learner){0};
+    memset(g->learnt + (size_t)w * g->shape_count, 0, g->shape_count * sizeof *g->learnt);
+}
+
+bool core_cost_settled(const struct coordinator_core *core, const struct partition_plan *plan)
+{
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        if (plan->shares[w].tile_count > 0 && !core->workers[w].late &&
+            core->workers[w].factor.count < LEARNT_FEW)
+            return false;
+    return true;
 }
 
 double core_cost_share_us(const struct coordinator_core *core, int w,

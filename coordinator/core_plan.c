@@ -2,8 +2,9 @@
  *
  * A plan is made anew when workers come or go, and when costs have changed so much that another one
  * would gain replan_gain of the period. Trying costs a few milliseconds, so it is done only where
- * the cheapest bound leaves room, and ever more rarely while it finds nothing. Detections do not
- * depend on it.
+ * the cheapest bound leaves room, and ever more rarely while it finds nothing. A worker that is left
+ * out because it was slow is tried again now and then, or nobody would learn that it no longer is.
+ * Detections do not depend on any of it.
  */
 #include "coordinator/core_state.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 enum { REVIEW_FIRST = 4, REVIEW_RAREST = 1024 };
+enum { RETRY_FRAMES = 128, RETRY_DOUBLINGS = 5 }; /* until one that was left out is tried again */
 
 static struct core_shares *shares_new(struct partition_plan *plan)
 {
@@ -19,7 +21,8 @@ static struct core_shares *shares_new(struct partition_plan *plan)
         partition_plan_close(plan);
         return NULL;
     }
-    *shares = (struct core_shares){.plan = plan, .users = 1, .period_us = NAN, .bound_us = NAN};
+    *shares = (struct core_shares){
+        .plan = plan, .users = 1, .period_us = NAN, .bound = NAN, .own_us = NAN};
     return shares;
 }
 
@@ -91,6 +94,22 @@ static bool able_fill(struct coordinator_core *core)
     return false;
 }
 
+/* All of the work at all of the speed: without the fixed parts of a frame no plan is shorter, with them it
+ * is what replicas achieve. */
+static double all_at_once_us(const struct coordinator_core *core, bool fixed)
+{
+    const struct core_geometry *g = core->geometry;
+    double rate = 0.0;
+    for (int32_t w = 0; w < core->settings.workers; w++) {
+        double us = fixed ? g->costs[w].frame_us : 0.0;
+        for (uint32_t t = 0; core->able[w] && t < g->tiles->count; t++)
+            us += g->costs[w].tile_us[t];
+        if (core->able[w] && us > 0.0)
+            rate += 1.0 / us;
+    }
+    return rate > 0.0 ? 1.0 / rate : INFINITY;
+}
+
 /* The figures of a plan by the costs known now. The bound takes longer: core_plan_idle. */
 static void shares_judge(struct coordinator_core *core, struct core_shares *shares)
 {
@@ -101,8 +120,10 @@ static void shares_judge(struct coordinator_core *core, struct core_shares *shar
         if (shares->plan->shares[w].tile_count > 0 && !core_cost_absolute(&core->workers[w]))
             return;
     settings_fill(core, core->able, false, &settings);
-    shares->period_us = partition_plan_period(shares->plan, &settings);
-    shares->bound_due = true;
+    shares->period_us = core->settings.split == PARTITION_SPLIT_FRAME
+                            ? all_at_once_us(core, true)
+                            : partition_plan_period(shares->plan, &settings);
+    shares->bound_due = isnan(shares->bound);
 }
 
 static void whole_drop(struct coordinator_core *core)
@@ -137,19 +158,25 @@ void core_plan_renew(struct coordinator_core *core)
     shares_judge(core, g->shares);
 }
 
-/* No plan of these workers is shorter: all of the work at all of the speed. */
-static double cheap_bound_us(const struct coordinator_core *core)
+/* Has somebody been left out for long? Then nothing is known of it any more. */
+static bool retry_due(struct coordinator_core *core)
 {
-    const struct core_geometry *g = core->geometry;
-    double rate = 0.0;
+    bool due = false;
     for (int32_t w = 0; w < core->settings.workers; w++) {
-        double us = 0.0;
-        for (uint32_t t = 0; core->able[w] && t < g->tiles->count; t++)
-            us += g->costs[w].tile_us[t];
-        if (us > 0.0)
-            rate += 1.0 / us;
+        struct core_worker *worker = &core->workers[w];
+        if (core->geometry->shares->plan->shares[w].tile_count > 0) {
+            if (worker->factor.count >= PARTITION_COST_MEMORY)
+                worker->left_out = 0; /* it stayed */
+            worker->used_at = core->handed_out;
+        } else if (core->able[w] &&
+                   core->handed_out >= worker->used_at + (RETRY_FRAMES << worker->left_out)) {
+            core_cost_forget(core, w);
+            worker->used_at = core->handed_out;
+            worker->left_out += worker->left_out < RETRY_DOUBLINGS;
+            due = true;
+        }
     }
-    return rate > 0.0 ? 1.0 / rate : INFINITY;
+    return due;
 }
 
 /* Would another plan gain enough? */
@@ -159,14 +186,19 @@ static void review(struct coordinator_core *core)
     const double gain = core->settings.replan_gain;
     struct core_shares *other = NULL;
 
-    core_cost_refresh(core);
     if (!able_fill(core))
         return;
+    if (core->settings.split != PARTITION_SPLIT_FRAME && retry_due(core)) {
+        core_plan_renew(core);
+        return;
+    }
+    core_cost_refresh(core);
     shares_judge(core, g->shares);
     core->reviewed = core->handed_out;
-    if (isnan(g->shares->period_us))
+    if (isnan(g->shares->period_us) || !core_cost_settled(core, g->shares->plan) ||
+        core->settings.split == PARTITION_SPLIT_FRAME) /* whoever is free gets the next frame */
         return;
-    if (cheap_bound_us(core) < g->shares->period_us * (1.0 - gain))
+    if (all_at_once_us(core, false) < g->shares->period_us * (1.0 - gain))
         other = core_plan_share(core, core->able, false, NULL, 0);
     if (other && other->plan->period_us < g->shares->period_us * (1.0 - gain)) {
         shares_take(core, other);
@@ -197,6 +229,16 @@ static void plan_check(struct coordinator_core *core)
     }
 }
 
+/* All tiles on one worker. */
+static double whole_us(const struct coordinator_core *core, int32_t w)
+{
+    const struct core_geometry *g = core->geometry;
+    double us = g->costs[w].frame_us;
+    for (uint32_t t = 0; t < g->tiles->count; t++)
+        us += g->costs[w].tile_us[t];
+    return us;
+}
+
 /* Replicas: the worker that will have finished first takes the whole frame. */
 static int32_t whole_worker(struct coordinator_core *core)
 {
@@ -208,9 +250,7 @@ static int32_t whole_worker(struct coordinator_core *core)
         const struct core_worker *worker = &core->workers[w];
         if (!core->able[w] || worker->hand_count >= core->settings.depth)
             continue;
-        double us = core_watch_busy_us(core, w) + core->geometry->costs[w].frame_us;
-        for (uint32_t t = 0; t < core->geometry->tiles->count; t++)
-            us += core->geometry->costs[w].tile_us[t];
+        double us = core_watch_busy_us(core, w) + whole_us(core, w);
         /* Before anything was measured: who has the fewest. */
         if (!core_cost_absolute(worker))
             us *= 1.0 + worker->hand_count;
@@ -234,8 +274,9 @@ static struct core_shares *whole_next(struct coordinator_core *core)
         g->whole[w] = core_plan_share(core, core->able, false, NULL, 0);
     }
     if (g->whole[w]) { /* the figures are those of the rotation */
+        g->whole[w]->own_us = whole_us(core, w);
         g->whole[w]->period_us = g->shares->period_us;
-        g->whole[w]->bound_us = g->shares->bound_us;
+        g->whole[w]->bound = g->shares->bound;
     }
     return g->whole[w];
 }
@@ -270,11 +311,16 @@ void core_plan_idle(struct coordinator_core *core)
 {
     struct core_geometry *g = core->geometry;
     struct partition_plan_settings settings;
+    double bound_us;
     if (!g || !g->shares || !g->shares->bound_due)
         return;
     g->shares->bound_due = false;
     able_fill(core);
     settings_fill(core, core->able, false, &settings);
-    if (partition_bound_period(&g->pyramid, g->tiles, &settings, &g->shares->bound_us))
-        g->shares->bound_us = NAN;
+    const double period_us = core->settings.split == PARTITION_SPLIT_FRAME
+                                 ? all_at_once_us(core, true)
+                                 : partition_plan_period(g->shares->plan, &settings);
+    if (partition_bound_period(&g->pyramid, g->tiles, &settings, &bound_us) == PROTO_OK &&
+        period_us > 0.0)
+        g->shares->bound = bound_us / period_us;
 }

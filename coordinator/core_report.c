@@ -63,6 +63,7 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         .predicted_ms = NAN,
         .bound_ms = NAN,
         .measured_ms = NAN,
+        .watts = NAN,
         .begin_us = slot->in.begin_us,
         .dispatched_us = slot->dispatched_us,
         .gone_us = slot->gone_us,
@@ -77,7 +78,7 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
     }
     if (slot->first.shares) {
         report->predicted_ms = slot->first.shares->period_us / 1e3;
-        report->bound_ms = slot->first.shares->bound_us / 1e3;
+        report->bound_ms = report->predicted_ms * slot->first.shares->bound;
     }
     if (partition_merge_finish(slot->merge, &report->detections, &report->detection_count)) {
         /* Its memory was taken with the tile set in mind, so this is a fault in the merge: say
@@ -100,6 +101,9 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         if (slot->parts[w].compute_ms > report->compute_ms)
             report->compute_ms = slot->parts[w].compute_ms;
     report->measured_ms = report->compute_ms;
+    /* A replica's frame against the rotation's period: as far off as its own time is. */
+    if (slot->first.shares && slot->first.shares->own_us > 0.0)
+        report->measured_ms *= slot->first.shares->period_us / slot->first.shares->own_us;
     if (isfinite(core->settings.port_bytes_per_us))
         report->measured_ms = fmax(report->measured_ms, report->send_ms);
 }

@@ -57,7 +57,10 @@ struct core_worker {
     int32_t benches;                 /* in a row */
 
     /* core_cost.c */
-    bool known; /* `speed` is from a profile or a board's file */
+    uint32_t timed;    /* answers with times; the first one is not learnt from */
+    uint64_t used_at;  /* frames handed out when a plan last had a share for it */
+    uint32_t left_out; /* times in a row that it was tried anew and left out again */
+    bool known;        /* `speed` is from a profile or a board's file */
     struct partition_speed speed;
     struct partition_cost_learner factor;   /* measured / by its MACs */
     struct partition_cost_learner frame_us; /* the fixed part of a frame */
@@ -71,7 +74,9 @@ struct core_worker {
 struct core_shares {
     struct partition_plan *plan;
     int32_t users;
-    double period_us, bound_us; /* by the costs known now; NAN: not known */
+    double period_us; /* by the costs known at the last look; NAN: not known */
+    double bound; /* T* as a share of the period, both by the costs it was made for; NAN likewise */
+    double own_us; /* SPLIT_FRAME: this worker's time for a frame; period_us is the rotation's */
     bool bound_due;
 };
 
@@ -226,6 +231,10 @@ void core_geometry_plan_message(struct coordinator_core *core, int worker, struc
 /* core_cost.c: what is known of speeds. */
 int core_cost_open(struct coordinator_core *core, struct core_geometry *g);
 void core_cost_close(struct core_geometry *g);
+/* What was learnt of its speed is old. */
+void core_cost_forget(struct coordinator_core *core, int w);
+/* Enough was measured of all these workers to judge a plan. */
+bool core_cost_settled(const struct coordinator_core *core, const struct partition_plan *plan);
 /* Bring g->costs up to date with what was learnt. */
 void core_cost_refresh(struct coordinator_core *core);
 void core_cost_learn(struct coordinator_core *core, int w, const struct proto_result *result);

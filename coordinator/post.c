@@ -67,7 +67,9 @@ int coordinator_post_message(struct coordinator_post *post, int worker,
             bytes += (size_t)coordinator_bands_pack(bands, frame->bands, frame->band_count,
                                                     parcel->data + bytes);
         }
-        status = proto_link_send(post->link, worker + 1, parcel->data, bytes, parcel);
+        const bool reserve = post->reserve && worker == post->reserve_worker;
+        status = proto_link_send(reserve ? post->reserve : post->link, reserve ? 1 : worker + 1,
+                                 parcel->data, bytes, parcel);
     }
     parcel->in_use = status == PROTO_OK;
     post->sending += parcel->in_use;

@@ -12,12 +12,14 @@
 struct coordinator_parcel;
 
 struct coordinator_post {
-    struct proto_link *link; /* borrowed */
-    int sending;             /* messages on their way */
+    struct proto_link *link;    /* borrowed */
+    struct proto_link *reserve; /* borrowed; NULL: none */
+    int reserve_worker;         /* who is peer 1 of `reserve` */
+    int sending;                /* messages on their way */
     struct coordinator_parcel *parcels;
 };
 
-/* Worker `worker` is rank worker + 1. bands: a FRAME's, otherwise NULL; read during the call only.
+/* Worker `worker` is rank worker + 1, or the reserve. bands: a FRAME's, otherwise NULL; read during the call only.
  * Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_LIMIT or PROTO_LOST: then nothing was sent. */
 int coordinator_post_message(struct coordinator_post *post, int worker,
                              const struct proto_message *message,

@@ -22,7 +22,7 @@ static struct coordinator_power_point at_begin(const struct coordinator_power_ac
                                                uint64_t now_us)
 {
     const struct coordinator_power_point *last = &account->last;
-    if (!account->rail[0] || now_us <= account->last_at_us)
+    if (account->last_at_us == 0 || now_us <= account->last_at_us)
         return *now;
     const double part =
         (double)(account->begin_us - account->last_at_us) / (double)(now_us - account->last_at_us);
@@ -33,9 +33,33 @@ static struct coordinator_power_point at_begin(const struct coordinator_power_ac
     };
 }
 
-void coordinator_power_beat(struct coordinator_power_account *account,
+void coordinator_power_joined(struct coordinator_power_account *account, const char *host)
+{
+    snprintf(account->host, sizeof account->host, "%s", host);
+    account->rail[0] = '\0'; /* it may be another process; its BEATs will tell */
+}
+
+static bool same_rail(const struct coordinator_power_account *a,
+                      const struct coordinator_power_account *b)
+{
+    return a->rail[0] && !a->own && !b->own && strcmp(a->rail, b->rail) == 0 &&
+           strcmp(a->host, b->host) == 0;
+}
+
+/* Only when a rail is new. */
+static void rails_compare(struct coordinator_power_account *accounts, uint32_t count)
+{
+    for (uint32_t w = 0; w < count; w++) {
+        accounts[w].again = false;
+        for (uint32_t i = 0; i < w && !accounts[w].again; i++)
+            accounts[w].again = same_rail(&accounts[i], &accounts[w]);
+    }
+}
+
+void coordinator_power_beat(struct coordinator_power_account *accounts, uint32_t count, uint32_t w,
                             const struct proto_beat *beat, uint64_t now_us)
 {
+    struct coordinator_power_account *account = &accounts[w];
     const struct coordinator_power_point now = point_of(beat);
     if (!beat->power)
         return;
@@ -45,11 +69,15 @@ void coordinator_power_beat(struct coordinator_power_account *account,
     if (account->begin_us > 0)
         account->first = at_begin(account, &now, now_us);
     account->begin_us = 0;
-    snprintf(account->rail, sizeof account->rail, "%s", beat->power);
-    account->own = beat->power_own != 0;
     account->period_us = beat->power_period_us;
+    account->watts = beat->power_mw / 1e3;
     account->last = now;
     account->last_at_us = now_us;
+    if (strncmp(account->rail, beat->power, sizeof account->rail - 1) == 0)
+        return;
+    snprintf(account->rail, sizeof account->rail, "%s", beat->power);
+    account->own = beat->power_own != 0;
+    rails_compare(accounts, count);
 }
 
 void coordinator_power_begin(struct coordinator_power_account *account, uint64_t now_us)
@@ -78,20 +106,24 @@ static void worker_describe(const struct coordinator_power_account *account, dou
     out->coverage = wall_ms > 0 ? fmin(1, covered_us / 1e3 / wall_ms) : 0;
 }
 
-/* An earlier worker's rail is the same one. */
-static bool counted_before(const struct coordinator_run_worker *workers, uint32_t w)
+static bool has_data(const struct coordinator_power_account *account)
 {
-    const struct coordinator_worker_power *power = &workers[w].power;
-    if (power->own)
-        return false;
-    for (uint32_t i = 0; i < w; i++) {
-        const struct coordinator_worker_power *other = &workers[i].power;
-        if (other->rail && !other->own && !isnan(other->watts) &&
-            strcmp(other->rail, power->rail) == 0 && workers[i].host && workers[w].host &&
-            strcmp(workers[i].host, workers[w].host) == 0)
-            return true;
+    return account->rail[0] && account->last.covered_us > account->first.covered_us;
+}
+
+double coordinator_power_now(const struct coordinator_power_account *accounts, uint32_t count)
+{
+    double watts = 0;
+    bool any = false;
+    for (uint32_t w = 0; w < count; w++) {
+        if (!accounts[w].host[0])
+            continue;
+        if (!accounts[w].rail[0] || accounts[w].last.covered_us == 0)
+            return NAN;
+        any = true;
+        watts += accounts[w].again ? 0 : accounts[w].watts;
     }
-    return false;
+    return any ? watts : NAN;
 }
 
 void coordinator_power_describe(const struct coordinator_power_account *accounts,
@@ -102,22 +134,20 @@ void coordinator_power_describe(const struct coordinator_power_account *accounts
     for (uint32_t w = 0; w < count; w++) {
         struct coordinator_worker_power *power = &workers[w].power;
         worker_describe(&accounts[w], wall_ms, power);
-        if (!workers[w].host || !workers[w].host[0])
-            continue; /* it never came: it is not part of the cluster */
-        if (isnan(power->watts)) {
+        if (!accounts[w].host[0])
+            continue;
+        if (!has_data(&accounts[w])) {
             out->without++;
             continue;
         }
         out->with++;
-        if (power->modelled)
-            out->modelled++;
+        out->modelled += power->modelled;
         out->coverage = fmin(out->coverage, power->coverage);
-        if (!counted_before(workers, w))
-            out->watts += power->watts;
+        out->watts += accounts[w].again ? 0 : power->watts;
     }
-    if (out->without > 0 || out->with == 0) {
+    if (out->without > 0 || out->with == 0)
         out->watts = NAN;
-        out->coverage = out->with == 0 ? 0 : out->coverage;
-    }
+    if (out->with == 0)
+        out->coverage = 0;
     out->joules = out->watts * wall_ms / 1e3;
 }

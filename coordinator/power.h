@@ -9,11 +9,14 @@
 #include "coordinator/report.h"
 #include "proto/message.h"
 
-/* One worker's. Zeroed is empty. */
+/* One worker's. Zeroed is empty; the lists below are of all workers. */
 struct coordinator_power_account {
+    char host[64];  /* ""; it never came, and is no part of the cluster */
     char rail[192]; /* ""; never any data */
-    bool own;
+    bool own;       /* the rail is this worker's alone */
+    bool again;     /* the rail is in an earlier account already */
     uint32_t period_us;
+    double watts; /* the last reading */
     struct coordinator_power_point {
         uint64_t energy_uj, covered_us, samples;
     } first, last; /* when the run began; now */
@@ -21,15 +24,18 @@ struct coordinator_power_account {
         begin_us; /* of `last`; of a run whose `first` the next BEAT will tell, else 0 */
 };
 
-/* A BEAT came. now_us: the clock of both functions. */
-void coordinator_power_beat(struct coordinator_power_account *account,
+void coordinator_power_joined(struct coordinator_power_account *account, const char *host);
+/* A BEAT of worker w came. now_us: the clock of both functions. */
+void coordinator_power_beat(struct coordinator_power_account *accounts, uint32_t count, uint32_t w,
                             const struct proto_beat *beat, uint64_t now_us);
 /* The run begins: what was drawn before does not count. BEATs are a tenth of a second apart, so the sums at this
  * moment are taken from the two around it, in proportion. */
 void coordinator_power_begin(struct coordinator_power_account *account, uint64_t now_us);
 
-/* Fill the workers' power and the run's. accounts: one per worker of run->workers; the rails point into them. wall_ms
- * and the workers' hosts and `absent` are known already. */
+/* What all of them draw, by their last BEATs; NAN: not known of one that came. */
+double coordinator_power_now(const struct coordinator_power_account *accounts, uint32_t count);
+
+/* Fill the workers' power, whose rails point into the accounts, and the run's. */
 void coordinator_power_describe(const struct coordinator_power_account *accounts,
                                 struct coordinator_run_worker *workers, uint32_t count,
                                 double wall_ms, struct coordinator_run_power *power);

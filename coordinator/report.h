@@ -68,6 +68,8 @@ struct coordinator_frame_report {
     double
         measured_ms; /* what became of predicted_ms: the slowest worker, or the port if that is limited */
     double throttled_ms; /* it waited so long for the power budget */
+    double
+        watts; /* of all workers, as last heard; NAN: not known. The owner of the core fills it */
     /* Coordinator's clock: reading begun, handed out, last FRAME gone, finished. */
     uint64_t begin_us, dispatched_us, gone_us, finished_us;
     double done_ms; /* first FRAME of the run sent .. this report; the owner of the core fills it */

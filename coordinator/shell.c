@@ -31,12 +31,21 @@ struct peer {
     uint64_t heard_us;
 };
 
+/* A link and whose it is: the workers', and perhaps that of the reserve in this process. */
+struct side {
+    struct coordinator_shell *shell;
+    struct proto_link *link;
+    struct proto_link_uv poller;
+    int first; /* worker that is its peer 1 */
+};
+
 struct coordinator_shell {
     struct coordinator_shell_settings settings;
     struct coordinator_core *core;
     uv_loop_t loop;
     bool loop_open;
-    struct proto_link_uv poller;
+    struct side sides[2];
+    int side_count;
     uv_timer_t deadline, goodbye;
     struct coordinator_orphan orphan;
     uint64_t goodbye_us; /* since when goodbyes are waited for */
@@ -160,6 +169,7 @@ static void tell_sinks(struct coordinator_shell *shell, const struct coordinator
     int status = PROTO_OK;
 
     report.merge_ms = merge_ms;
+    report.watts = coordinator_power_now(shell->power, (uint32_t)shell->settings.core.workers);
     shell->last_us = now_us();
     shell->reported++;
     report.done_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : NAN;
@@ -207,7 +217,8 @@ static void close_handles(struct coordinator_shell *shell)
     if (shell->closing)
         return;
     shell->closing = true;
-    proto_link_uv_stop(&shell->poller);
+    for (int i = 0; i < shell->side_count; i++)
+        proto_link_uv_stop(&shell->sides[i].poller);
     uv_close((uv_handle_t *)&shell->deadline, NULL);
     uv_close((uv_handle_t *)&shell->goodbye, NULL);
     coordinator_orphan_stop(&shell->orphan);
@@ -215,9 +226,10 @@ static void close_handles(struct coordinator_shell *shell)
     uv_close((uv_handle_t *)&shell->terminate, NULL);
 }
 
-static bool local(const struct coordinator_shell *shell)
+/* Is this worker a thread of this process? */
+static bool local(const struct coordinator_shell *shell, int w)
 {
-    return !shell->settings.link->needs_polling;
+    return !shell->settings.link->needs_polling || w == shell->settings.core.reserve;
 }
 
 /* A worker that beats until it is told to stop, and then has stopped or said so. In one process it
@@ -225,7 +237,7 @@ static bool local(const struct coordinator_shell *shell)
 static bool goodbye_due(const struct coordinator_shell *shell, int w)
 {
     const struct peer *peer = &shell->peers[w];
-    if (local(shell))
+    if (local(shell, w))
         return !peer->gone;
     return peer->joined && !peer->gone && now_us() - peer->heard_us < SILENCE_US;
 }
@@ -236,13 +248,13 @@ static void on_goodbye(uv_timer_t *timer)
 {
     struct coordinator_shell *shell = timer->data;
     if (now_us() - shell->goodbye_us >= GOODBYE_US) {
-        for (int w = 0; w < shell->settings.core.workers; w++)
-            if (goodbye_due(shell, w))
+        for (int w = 0; w < shell->settings.core.workers; w++) {
+            if (!local(shell, w) && goodbye_due(shell, w))
                 proto_log_warn("coordinator", "rank %d does not answer STOP", w + 1);
-        close_handles(shell);
-    } else {
-        leave(shell);
+            shell->peers[w].gone |= !local(shell, w);
+        }
     }
+    leave(shell);
 }
 
 /* After DONE: wait for the goodbyes of those who are there. */
@@ -256,7 +268,8 @@ static void leave(struct coordinator_shell *shell)
     /* What is on its way to a lost worker stays there. */
     if (!wait && (lost || shell->post.sending == 0)) {
         close_handles(shell);
-    } else if (!local(shell) && !uv_is_active((uv_handle_t *)&shell->goodbye)) {
+    } else if (shell->settings.link->needs_polling &&
+               !uv_is_active((uv_handle_t *)&shell->goodbye)) {
         shell->goodbye_us = now_us();
         uv_timer_start(&shell->goodbye, on_goodbye, GOODBYE_LOOK_MS, GOODBYE_LOOK_MS);
     }
@@ -294,7 +307,7 @@ static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns)
     if (!shell->closing) {
         coordinator_reader_next(shell->reader);
         arm_deadline(shell);
-        proto_link_uv_eager(&shell->poller, shell->post.sending > 0);
+        proto_link_uv_eager(&shell->sides[0].poller, shell->post.sending > 0);
         if (shell->done)
             leave(shell);
     }
@@ -309,9 +322,14 @@ static void turn(struct coordinator_shell *shell, uint64_t cpu_before_ns)
 static void on_message(struct coordinator_shell *shell, int worker,
                        const struct proto_message *message)
 {
+    struct partition_speed speed;
     switch (message->kind) {
     case PROTO_MESSAGE_HELLO:
         shell->peers[worker].joined = true;
+        coordinator_power_joined(&shell->power[worker], message->hello.host);
+        if (shell->settings.knowledge &&
+            coordinator_knowledge_find(shell->settings.knowledge, &message->hello, &speed))
+            coordinator_core_know(shell->core, worker, &speed);
         coordinator_core_joined(shell->core, worker, &message->hello, now_us());
         break;
     case PROTO_MESSAGE_READY:
@@ -326,7 +344,8 @@ static void on_message(struct coordinator_shell *shell, int worker,
         shell->peers[worker].left |= message->beat.state == PROTO_WORKER_STOPPED;
         shell->peers[worker].gone |= shell->peers[worker].left;
         if (!shell->done) /* a goodbye comes when the run is over */
-            coordinator_power_beat(&shell->power[worker], &message->beat, now_us());
+            coordinator_power_beat(shell->power, (uint32_t)shell->settings.core.workers,
+                                   (uint32_t)worker, &message->beat, now_us());
         coordinator_core_beat(shell->core, worker, &message->beat, now_us());
         break;
     default:
@@ -335,18 +354,18 @@ static void on_message(struct coordinator_shell *shell, int worker,
     }
 }
 
-static void on_received(struct coordinator_shell *shell, const struct proto_link_event *event)
+static void on_received(struct side *side, int worker, const struct proto_link_event *event)
 {
+    struct coordinator_shell *shell = side->shell;
     struct proto_message message;
-    shell->peers[event->peer - 1].heard_us = now_us();
+    shell->peers[worker].heard_us = now_us();
     proto_arena_reset(&shell->arena);
     int status = proto_codec_decode(event->data, event->len_bytes, &shell->arena, &message);
     if (status) /* the codec said what is wrong; whatever it was, its tiles must go to others */
-        coordinator_core_lost(shell->core, event->peer - 1, "it sent a malformed message",
-                              now_us());
+        coordinator_core_lost(shell->core, worker, "it sent a malformed message", now_us());
     else
-        on_message(shell, event->peer - 1, &message);
-    proto_link_release(shell->settings.link, event);
+        on_message(shell, worker, &message);
+    proto_link_release(side->link, event);
 }
 
 static void on_sent(struct coordinator_shell *shell, const struct proto_link_event *event)
@@ -360,18 +379,20 @@ static void on_sent(struct coordinator_shell *shell, const struct proto_link_eve
 
 static void on_event(void *arg, const struct proto_link_event *event)
 {
-    struct coordinator_shell *shell = arg;
+    struct side *side = arg;
+    struct coordinator_shell *shell = side->shell;
     const uint64_t cpu_ns = thread_cpu_ns();
+    const int worker = side->first + event->peer - 1;
     switch (event->kind) {
     case PROTO_LINK_RECEIVED:
-        on_received(shell, event);
+        on_received(side, worker, event);
         break;
     case PROTO_LINK_SENT:
         on_sent(shell, event);
         break;
     case PROTO_LINK_BROKEN:
-        shell->peers[event->peer - 1].gone = true;
-        coordinator_core_lost(shell->core, event->peer - 1, "its link broke", now_us());
+        shell->peers[worker].gone = true;
+        coordinator_core_lost(shell->core, worker, "its link broke", now_us());
         break;
     }
     turn(shell, cpu_ns);
@@ -438,6 +459,22 @@ static int memory_open(struct coordinator_shell *shell)
     return proto_arena_open(&shell->arena, ARENA_BYTES);
 }
 
+/* Listen to a link's workers and poll it. */
+static int side_open(struct coordinator_shell *shell, struct proto_link *link, int first)
+{
+    struct side *side = &shell->sides[shell->side_count];
+    *side = (struct side){.shell = shell, .link = link, .first = first};
+    for (int peer = 1; peer < link->size; peer++) {
+        const int status =
+            proto_link_listen(link, peer, shell->settings.core.depth + 2, PROTO_CODEC_CONTROL_MAX);
+        if (status)
+            return status;
+    }
+    const int status = proto_link_uv_start(&side->poller, &shell->loop, link, on_event, side);
+    shell->side_count += status == PROTO_OK;
+    return status;
+}
+
 int coordinator_shell_open(const struct coordinator_shell_settings *settings,
                            struct coordinator_shell **out)
 {
@@ -446,14 +483,14 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
     if (!shell)
         return PROTO_NO_MEMORY;
     shell->settings = *settings;
-    shell->post.link = link;
-    shell->settings.core.workers = link->size - 1;
+    shell->post = (struct coordinator_post){.link = link, .reserve = settings->reserve};
+    shell->post.reserve_worker = link->size - 1;
+    shell->settings.core.workers = link->size - 1 + (settings->reserve ? 1 : 0);
+    shell->settings.core.reserve = settings->reserve ? link->size - 1 : -1;
     shell->settings.core.slots = coordinator_core_in_flight_max(&shell->settings.core);
     int status = coordinator_core_open(&shell->settings.core, now_us(), &shell->core);
     if (!status)
         status = memory_open(shell);
-    for (int peer = 1; !status && peer < link->size; peer++)
-        status = proto_link_listen(link, peer, settings->core.depth + 2, PROTO_CODEC_CONTROL_MAX);
     if (!status)
         status = handles_open(shell);
     if (!status)
@@ -461,7 +498,9 @@ int coordinator_shell_open(const struct coordinator_shell_settings *settings,
             coordinator_reader_open(&shell->loop, settings->source, settings->core.model,
                                     shell->settings.core.slots, on_read, shell, &shell->reader);
     if (!status)
-        status = proto_link_uv_start(&shell->poller, &shell->loop, link, on_event, shell);
+        status = side_open(shell, link, 0);
+    if (!status && settings->reserve)
+        status = side_open(shell, settings->reserve, link->size - 1);
     if (status) {
         coordinator_shell_close(shell);
         return status;
@@ -485,7 +524,7 @@ void coordinator_shell_describe(const struct coordinator_shell *shell, struct co
     run->tile_count = coordinator_core_tiles(shell->core);
     run->macs_share = coordinator_core_macs_share(shell->core);
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;
-    run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->poller.eager_cpu_ns) / 1e6;
+    run->coordinator_cpu_ms = (double)(shell->cpu_ns + shell->sides[0].poller.eager_cpu_ns) / 1e6;
     run->status = shell->status;
     coordinator_core_events(shell->core, &run->events);
     run->worker_count = (uint32_t)shell->settings.core.workers;
@@ -509,7 +548,7 @@ void coordinator_shell_close(struct coordinator_shell *shell)
     if (!shell)
         return;
     if (shell->loop_open) {
-        if (shell->poller.link)
+        if (shell->side_count > 0)
             close_handles(shell);
         uv_run(&shell->loop, UV_RUN_DEFAULT);
         if (uv_loop_close(&shell->loop))

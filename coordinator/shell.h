@@ -9,6 +9,7 @@
 #define COORDINATOR_SHELL_H
 
 #include "coordinator/core.h"
+#include "coordinator/knowledge.h"
 #include "coordinator/sink.h"
 #include "coordinator/source.h"
 #include "proto/link.h"
@@ -18,6 +19,10 @@ enum { COORDINATOR_SINKS_MAX = 8 };
 struct coordinator_shell_settings {
     struct coordinator_core_settings core; /* workers and slots are set from the link and depth */
     struct proto_link *link;               /* borrowed; rank 0's end */
+    /* NULL: none. Rank 0's end of an in-process link of two; its worker, a thread of this process, is
+     * the last one and gets work only while no other can. Borrowed. */
+    struct proto_link *reserve;
+    const struct coordinator_knowledge *knowledge; /* borrowed; NULL: nothing is known of speeds */
     int launcher; /* an fd that fails when mpirun has gone (proto_launcher_output); -1: none */
     struct coordinator_source *source; /* borrowed */
     /* No frame is read any more once so much time has passed since the first FRAME was sent and

@@ -27,6 +27,7 @@ enum gpu_precision { GPU_F32, GPU_F16, GPU_BF16, GPU_PRECISIONS };
 enum { GPU_OPTIONS_MAX = 8, GPU_SPEC_MAX = 255 };
 
 struct gpu_device;
+struct gpu_operations;
 struct gpu_net;
 struct gpu_chain;
 
@@ -73,6 +74,7 @@ struct gpu_backend {
     int (*frame_end)(struct gpu_device *device);
     /* (optional) As gpu_frame_times; NULL: whoever calls gpu_run can measure the time himself. */
     void (*frame_times)(struct gpu_device *device, uint32_t *us, uint32_t count);
+    const struct gpu_operations *operations; /* (optional) single ones, gpu/operation.h */
     /* For tests: set the input (h x w x 3 floats, RGB interleaved), read scores (rows x cols). */
     int (*input_set)(struct gpu_chain *chain, const float *input);
     int (*input_get)(struct gpu_chain *chain, float *input);

@@ -89,6 +89,10 @@ bool plan_start_fill(struct plan_state *state, double period_us, int kind);
  * from nothing. */
 int plan_search(const struct plan_problem *problem, const int32_t *from, struct plan_state *best);
 
+/* plan_exact.c: for few items looks at all assignments better than best, whose period is best_us, as far as
+ * that takes a few milliseconds. `now` is scratch. Returns best's period. */
+double plan_exact(struct plan_state *now, struct plan_state *best, double best_us);
+
 /* Each fills worker_of: of each tile (of settings->ids) the worker. able: at least one is, and each
  * tile can be computed by one of them. Return PROTO_OK, PROTO_NO_MEMORY or PROTO_INVALID (logged). */
 int partition_plan_by_search(const struct partition_pyramid *pyramid,

@@ -12,6 +12,7 @@
 
 #include "gpu/backends.h"
 #include "gpu/cpu/chain.h"
+#include "gpu/cpu/operation.h"
 #include "gpu/cpu/simd.h"
 #include "gpu/ref/ref.h"
 #include "gpu/sampling.h"
@@ -308,6 +309,7 @@ const struct gpu_backend gpu_cpu_backend = {
     .run = cpu_run,
     .local_nms = cpu_local_nms,
     .frame_end = cpu_frame_end,
+    .operations = &cpu_operations,
     .input_set = cpu_input_set,
     .input_get = cpu_input_get,
     .scores_get = cpu_scores_get,

@@ -6,6 +6,7 @@
 #include "gpu/backends.h"
 #include "gpu/cuda/compat.h"
 #include "gpu/cuda/device.h"
+#include "gpu/cuda/operation.h"
 #include "gpu/cuda/status.h"
 #include "proto/log.h"
 
@@ -168,6 +169,7 @@ const struct gpu_backend gpu_cuda_backend = {
     .local_nms = cuda_frame_local_nms,
     .frame_end = cuda_frame_end,
     .frame_times = cuda_frame_times,
+    .operations = &cuda_operations,
     .input_set = cuda_single_input_set,
     .input_get = cuda_single_input_get,
     .scores_get = cuda_single_scores_get,

@@ -259,6 +259,21 @@ bench_measures_and_goes_on_where_it_was() {
     grep -q "1..6" err || fail "does not say what would be valid: $(cat err)"
 }
 
+bench_climbs_the_papers_ladder() {
+    expect 0 $muster bench --ladder clip --model model --camera clip/camera.yaml --repeats 1 --json --out ladder
+    [ "$(grep -o '"step":' out | wc -l)" -eq 5 ] || fail "not five steps: $(cat out)"
+    [ "$(grep -o '"paper_detection_ms":8391.2' out | wc -l)" -eq 1 ] || fail "the paper's figures are missing"
+    grep -q '"not_run":"does not apply' out || fail "a step that does not apply is not marked so"
+    expect 2 $muster bench --ladder clip --model model --device sim:tx1 --out ladder
+    grep -q "cpu or cuda:0" err || fail "does not say what would be valid: $(cat err)"
+}
+
+bench_runs_the_papers_operations() {
+    expect 0 $muster bench --ops --json
+    [ "$(grep -o '"f32_ms":[0-9]' out | wc -l)" -eq 12 ] || fail "not twelve operations: $(cat out)"
+    grep -q '"f16_ms":null' out || fail "a precision that is missing is not null"
+}
+
 [ "$(type -t "$4")" = function ] || fail "no case $4"
 "$4"
 echo "passed: $4"

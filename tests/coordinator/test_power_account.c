@@ -24,15 +24,19 @@ static void beat(struct rig *rig, int w, const char *rail, bool own, double seco
                                        .power_own = own,
                                        .power_period_us = 50000,
                                        .power_us = (uint64_t)(seconds * 1e6),
+                                       .power_mw = 7500,
                                        .power_samples = (uint64_t)(seconds * 20),
                                        .energy_uj = (uint64_t)(joules * 1e6)};
-    coordinator_power_beat(&rig->accounts[w], &message, rig->now_us);
+    coordinator_power_beat(rig->accounts, WORKERS, (uint32_t)w, &message, rig->now_us);
 }
 
 static struct rig rig_new(void)
 {
-    return (struct rig){.now_us = 1000000,
-                        .workers = {{.host = "a"}, {.host = "a"}, {.host = "b"}}};
+    struct rig rig = {.now_us = 1000000};
+    coordinator_power_joined(&rig.accounts[0], "a");
+    coordinator_power_joined(&rig.accounts[1], "a");
+    coordinator_power_joined(&rig.accounts[2], "b");
+    return rig;
 }
 
 /* In the moment of the last beats; the next ones come later. */
@@ -98,6 +102,7 @@ static void a_hosts_rail_is_counted_once(void **state)
         beat(&rig, w, "ina3221 VDD_IN", false, 2, 2 * 7);
     describe(&rig, 2000);
     assert_true(near(rig.power.watts, 14)); /* hosts a and b */
+    assert_true(near(coordinator_power_now(rig.accounts, WORKERS), 2 * 7.5));
     assert_int_equal(rig.power.modelled, 0);
     beat(&rig, 1, "nvml GPU 0", false, 3, 2 * 7 + 40); /* another rail of host a */
     describe(&rig, 2000);
@@ -115,12 +120,13 @@ static void without_data_from_one_worker_the_sum_is_not_known(void **state)
     beat(&rig, 2, "ina3221 VDD_IN", false, 0, 0); /* a rail, but nothing read so far */
     describe(&rig, 2000);
     assert_true(isnan(rig.power.watts) && isnan(rig.power.joules));
+    assert_true(isnan(coordinator_power_now(rig.accounts, WORKERS)));
     assert_int_equal(rig.power.with, 1);
     assert_int_equal(rig.power.without, 2);
     assert_true(near(rig.workers[0].power.watts, 10));
     assert_null(rig.workers[1].power.rail);
     assert_true(isnan(rig.workers[2].power.watts));
-    rig.workers[1].host = ""; /* it never came */
+    rig.accounts[1].host[0] = '\0'; /* as if it had never come */
     beat(&rig, 2, "ina3221 VDD_IN", false, 1, 5);
     describe(&rig, 2000);
     assert_true(near(rig.power.watts, 15));

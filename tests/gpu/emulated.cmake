@@ -24,7 +24,7 @@ function(muster_emulated_test name program environment)
         ENVIRONMENT "CUDA_EMULATION=${environment}" LABELS cuda)
 endfunction()
 
-foreach(test ops exact device)
+foreach(test ops exact device operations)
     add_executable(test_${test}_emulated test_${test}.c)
     target_link_libraries(test_${test}_emulated PRIVATE muster_emulated muster_test_nets
         PkgConfig::CMOCKA)
@@ -35,6 +35,8 @@ muster_emulated_test(test_cuda test_cuda "")
 muster_emulated_test(test_device_emulated test_device_emulated "")
 foreach(precision f32 f16)
     muster_emulated_test(test_ops_emulated_${precision} test_ops_emulated ""
+        cuda:0,${precision})
+    muster_emulated_test(test_operations_emulated_${precision} test_operations_emulated ""
         cuda:0,${precision})
     muster_emulated_test(test_exact_emulated_${precision} test_exact_emulated ""
         cuda:0,${precision} small)
