@@ -165,6 +165,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     shell.core.depth = config->depth;
     recovery_choose(options, &shell.core);
     partition_tile_configure(&shell.core.tiles, config);
+    shell.core.period_slack = config->period_slack;
     status = camera_choose(detect, &shell.core);
     if (!status)
         status = coordinator_knowledge_open(options->profiles, detect->model, &detect->knowledge);

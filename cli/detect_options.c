@@ -39,6 +39,7 @@ static const struct option_row {
     {'S', "split", "HOW",
      "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
     {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
+    {'b', "budget", "WATTS", "for all workers together: frames wait, or boards, to keep to it"},
     {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
     {'v', "reserve", "WHAT",
      "on, or a device: this host computes too while no worker can; off (off)"},
@@ -47,6 +48,8 @@ static const struct option_row {
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
+    {'A', "period-slack", "X",
+     "let the frame period be this share longer where that shortens the latency (0)"},
     {'r', "tile-rows", "N", "instead: most rows of cells of a tile; 0: no limit"},
     {'c', "tile-cols", "N", "instead: most columns of cells of a tile; 0: no limit"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
@@ -143,6 +146,14 @@ static bool read_rate(const char *text, double *out)
     return true;
 }
 
+/* "40W", or "40". */
+static bool read_watts(const char *text, double *out)
+{
+    return (proto_config_quantity(text, "W", out) == PROTO_OK ||
+            read_number(text, 1e-3, 1e9, out)) &&
+           *out > 0;
+}
+
 /* Take one option. Returns false when its argument makes no sense. */
 static bool take(struct detect_options *options, int letter, const char *argument)
 {
@@ -176,6 +187,8 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
     case 'H':
         return read_number(argument, 0, 10, &config->halo_share);
+    case 'A':
+        return read_number(argument, 0, 10, &config->period_slack);
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':
@@ -206,6 +219,8 @@ static bool take(struct detect_options *options, int letter, const char *argumen
                strcmp(argument, "frame") == 0;
     case 'l':
         return read_rate(argument, &options->port_bytes_per_us);
+    case 'b':
+        return read_watts(argument, &options->budget_w);
     case 'x':
         return read_number(argument, 1, 1e7, &options->deadline_ms);
     case 'v':

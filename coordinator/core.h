@@ -61,6 +61,7 @@ struct coordinator_core_settings {
     /* Sharing out */
     enum partition_split split; /* TILE */
     double port_bytes_per_us;   /* INFINITY: the coordinator's link has no limit */
+    double period_slack;        /* 0: the period may be this share longer for a shorter latency */
     double replan_gain;         /* 0.05: of the period, for another plan to be worth it */
     int32_t replan_frames;      /* 16: at most once every so many frames; 0: never for speed */
     double budget_w;            /* NAN: none; watts of all workers together, over any second */
@@ -99,6 +100,9 @@ void coordinator_core_beat(struct coordinator_core *core, int worker, const stru
  * HELLO. Without it workers count equal until their answers taught better. The shapes are borrowed. */
 void coordinator_core_know(struct coordinator_core *core, int worker,
                            const struct partition_speed *speed);
+/* Likewise its watts, for the budget. */
+void coordinator_core_know_watts(struct coordinator_core *core, int worker, double idle_w,
+                                 double busy_w);
 /* A FRAME has left (the link's SENT); only timing hangs on it. */
 void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t seq,
                            uint32_t assignment, uint64_t now_us);
