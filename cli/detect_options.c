@@ -39,6 +39,7 @@ static const struct option_row {
     {'S', "split", "HOW",
      "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
     {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
+    {'b', "budget", "WATTS", "for all workers together: frames wait, or boards, to keep to it"},
     {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
     {'v', "reserve", "WHAT",
      "on, or a device: this host computes too while no worker can; off (off)"},
@@ -145,6 +146,14 @@ static bool read_rate(const char *text, double *out)
     return true;
 }
 
+/* "40W", or "40". */
+static bool read_watts(const char *text, double *out)
+{
+    return (proto_config_quantity(text, "W", out) == PROTO_OK ||
+            read_number(text, 1e-3, 1e9, out)) &&
+           *out > 0;
+}
+
 /* Take one option. Returns false when its argument makes no sense. */
 static bool take(struct detect_options *options, int letter, const char *argument)
 {
@@ -210,6 +219,8 @@ static bool take(struct detect_options *options, int letter, const char *argumen
                strcmp(argument, "frame") == 0;
     case 'l':
         return read_rate(argument, &options->port_bytes_per_us);
+    case 'b':
+        return read_watts(argument, &options->budget_w);
     case 'x':
         return read_number(argument, 1, 1e7, &options->deadline_ms);
     case 'v':

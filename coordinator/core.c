@@ -166,6 +166,22 @@ static bool prepare(struct coordinator_core *core, struct core_slot *slot, int32
     return true;
 }
 
+/* Is there power for it by now? Otherwise the plan's reference is given back. */
+static bool fed(struct coordinator_core *core, struct core_slot *slot, struct core_shares *shares)
+{
+    const uint64_t next_us = core_power_next_us(core, shares);
+    if (core->now_us < next_us) {
+        if (slot->held_us == 0)
+            slot->held_us = core->now_us;
+        slot->held_until_us = next_us;
+        core_shares_drop(shares);
+        return false;
+    }
+    /* Timers are a little late: the next one is counted from when this one was due. */
+    core->power.last_us = core->now_us - next_us < 3000 ? next_us : core->now_us;
+    return true;
+}
+
 /* Hand out as many waiting frames as may be in flight, in order. */
 static void advance(struct coordinator_core *core)
 {
@@ -188,7 +204,9 @@ static void advance(struct coordinator_core *core)
             core_slot_cut(core, slot);
             continue;
         }
-        if (core->running >= core->in_flight_max || !core_plan_next(core, &shares))
+        if (core->running >= core->in_flight_max || !core_plan_next(core, slot, &shares))
+            return;
+        if (shares && !fed(core, slot, shares))
             return;
         core_slot_dispatch(core, slot, shares);
     }
@@ -229,6 +247,7 @@ void coordinator_core_frame(struct coordinator_core *core, int index,
     if (core->ended)
         return; /* read while the run was being given up */
     slot->in = *frame;
+    slot->held_us = 0;
     slot->state = SLOT_WAITING;
     core->order[(core->order_first + core->order_count++) % core->settings.slots] = index;
     if (frame->error)
@@ -243,6 +262,8 @@ static uint64_t waiting_due_us(const struct coordinator_core *core, const struct
     if (any_worker(core, WORKER_ABSENT) || core->assembling || !fits(core, slot))
         return due_us;
     due_us = core_slot_deadline_us(core, slot);
+    if (slot->held_us > 0 && core->running < core->in_flight_max && slot->held_until_us < due_us)
+        due_us = slot->held_until_us > core->now_us ? slot->held_until_us : due_us;
     if (core->alone_us > 0 && core->running < core->in_flight_max) {
         const uint64_t until_us = core->alone_us + core_worker_hope_us(core);
         due_us = until_us < due_us ? until_us : due_us;

@@ -100,6 +100,9 @@ void coordinator_core_beat(struct coordinator_core *core, int worker, const stru
  * HELLO. Without it workers count equal until their answers taught better. The shapes are borrowed. */
 void coordinator_core_know(struct coordinator_core *core, int worker,
                            const struct partition_speed *speed);
+/* Likewise its watts, for the budget. */
+void coordinator_core_know_watts(struct coordinator_core *core, int worker, double idle_w,
+                                 double busy_w);
 /* A FRAME has left (the link's SENT); only timing hangs on it. */
 void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t seq,
                            uint32_t assignment, uint64_t now_us);

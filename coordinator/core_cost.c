@@ -173,6 +173,12 @@ void core_cost_learn(struct coordinator_core *core, int w, const struct proto_re
     const double us = (double)(result->finished_us - result->started_us);
     double base = 0.0, tiles_us = 0.0;
 
+    /* The answer may be one that nobody has looked into: its frame was reported already. */
+    if (result->plan != g->number || result->finished_us < result->started_us)
+        return;
+    for (uint32_t i = 0; i < result->tile_count; i++)
+        if (result->tiles[i] >= g->tiles->count)
+            return;
     core_cost_prepared(core, w, result->tiles, result->tile_count);
     if (worker->timed++ == 0)
         return; /* caches and clocks were cold */

@@ -161,6 +161,7 @@ void core_geometry_close(struct coordinator_core *core)
         slot->tile_reports = NULL;
     }
     core_shares_drop(g->shares);
+    core_shares_drop(g->brief);
     for (int32_t w = 0; g->whole && w < core->settings.workers; w++)
         core_shares_drop(g->whole[w]);
     free(g->whole);

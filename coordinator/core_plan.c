@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 enum { REVIEW_FIRST = 4, REVIEW_RAREST = 1024 };
+#define DEADLINE_SHARE 0.8 /* of the time until a deadline: predictions are not exact */
 enum { RETRY_FRAMES = 128, RETRY_DOUBLINGS = 5 }; /* until one that was left out is tried again */
 
 static struct core_shares *shares_new(struct partition_plan *plan)
@@ -85,7 +86,8 @@ static bool able_fill(struct coordinator_core *core)
             const struct core_worker *worker = &core->workers[w];
             const bool may =
                 core_worker_able(worker) || (core->assembling && worker->state == WORKER_PREPARING);
-            const int its = worker->late ? 2 : w == core->settings.reserve ? 1 : 0;
+            const bool spare = w == core->settings.reserve || worker->unfed;
+            const int its = worker->late ? 2 : spare ? 1 : 0;
             core->able[w] = may && its == kind;
             any |= core->able[w];
         }
@@ -139,6 +141,8 @@ static void shares_take(struct coordinator_core *core, struct core_shares *share
 {
     struct core_geometry *g = core->geometry;
     core_shares_drop(g->shares);
+    core_shares_drop(g->brief);
+    g->brief = NULL;
     whole_drop(core);
     g->shares = shares;
     core->reviewed = core->handed_out;
@@ -292,7 +296,51 @@ static bool room(const struct coordinator_core *core, const struct core_shares *
     return true;
 }
 
-bool core_plan_next(struct coordinator_core *core, struct core_shares **shares)
+/* How many tiles can be searched before the frame's deadline, persons nearby first: these are the last in
+ * the tile set, the cheapest, and those that matter most to whoever needs an answer in time. */
+static uint32_t tiles_in_time(struct coordinator_core *core, const struct core_slot *slot)
+{
+    const struct core_geometry *g = core->geometry;
+    const uint64_t deadline_us = core_slot_deadline_us(core, slot);
+    double us = 0.0, fixed_us = 0.0, left_us;
+    uint32_t count = 0;
+    if (deadline_us == UINT64_MAX || isnan(g->shares->period_us) || !able_fill(core))
+        return g->tiles->count;
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        if (core->able[w])
+            fixed_us =
+                fmax(fixed_us, core_watch_busy_us(core, w) + g->costs[w].frame_us +
+                                   core->workers[w].travel_us + core->workers[w].travel_dev_us);
+    left_us = (double)(deadline_us - core->now_us) * DEADLINE_SHARE - fixed_us;
+    for (; count < g->tiles->count; count++) {
+        double rate = 0.0;
+        for (int32_t w = 0; w < core->settings.workers; w++)
+            if (core->able[w])
+                rate += 1.0 / g->costs[w].tile_us[g->tiles->count - 1 - count];
+        us += 1.0 / rate;
+        if (us > left_us)
+            break;
+    }
+    return count;
+}
+
+/* A plan of those tiles only. */
+static struct core_shares *brief_plan(struct coordinator_core *core, uint32_t count)
+{
+    struct core_geometry *g = core->geometry;
+    const uint32_t all = g->tiles->count;
+    if (!g->brief || g->brief_count != count) {
+        core_shares_drop(g->brief);
+        g->brief = core_plan_share(core, core->able, false, g->all + all - count, count);
+        g->brief_count = count;
+        if (g->brief)
+            g->brief->partial = true;
+    }
+    return g->brief;
+}
+
+bool core_plan_next(struct coordinator_core *core, const struct core_slot *slot,
+                    struct core_shares **shares)
 {
     struct core_geometry *g = core->geometry;
     plan_check(core);
@@ -300,7 +348,12 @@ bool core_plan_next(struct coordinator_core *core, struct core_shares **shares)
     if (!g->shares)
         return core_worker_hope_us(core) == 0 ||
                core->now_us >= core->alone_us + core_worker_hope_us(core);
-    if (core->settings.split == PARTITION_SPLIT_FRAME)
+    const uint32_t count = tiles_in_time(core, slot);
+    if (count == 0 && g->tiles->count > 0)
+        return false; /* they have no time for it yet, perhaps never */
+    if (count < g->tiles->count)
+        *shares = brief_plan(core, count);
+    else if (core->settings.split == PARTITION_SPLIT_FRAME)
         *shares = whole_next(core);
     if (!*shares || !room(core, *shares))
         return false;

@@ -63,6 +63,8 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
         .predicted_ms = NAN,
         .bound_ms = NAN,
         .measured_ms = NAN,
+        .throttled_ms =
+            slot->held_us > 0 ? (double)(slot->dispatched_us - slot->held_us) / 1e3 : 0.0,
         .watts = NAN,
         .begin_us = slot->in.begin_us,
         .dispatched_us = slot->dispatched_us,

@@ -92,7 +92,7 @@ static int kind_of(const struct coordinator_core *core, const struct core_slot *
         return -1;
     if (worker->late)
         return 4;
-    return (slot->tries[w] > 0 ? 2 : 0) + (w == core->settings.reserve);
+    return (slot->tries[w] > 0 ? 2 : 0) + (w == core->settings.reserve || worker->unfed);
 }
 
 /* Can somebody take tiles of this frame later? */

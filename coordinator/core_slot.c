@@ -74,6 +74,15 @@ void core_slot_dispatch(struct coordinator_core *core, struct core_slot *slot,
     slot->state = SLOT_RUNNING;
     core->running++;
     core->handed_out++;
+    if (shares && shares->partial) {
+        memset(slot->tiles, TILE_GIVEN_UP, core->geometry->tiles->count);
+        for (int32_t w = 0; w < core->settings.workers; w++)
+            for (uint32_t i = 0; i < shares->plan->shares[w].tile_count; i++)
+                slot->tiles[shares->plan->shares[w].tiles[i]] = TILE_OPEN;
+        slot->cut = true;
+        slot->error = "its deadline leaves no time for all of it";
+        core->events.cut++;
+    }
     if (shares)
         core_rounds_begin(core, slot, shares);
     core_slot_settle(core, slot);
@@ -84,9 +93,9 @@ static void slot_cut(struct coordinator_core *core, struct core_slot *slot)
     for (uint32_t t = 0; t < core->geometry->tiles->count; t++)
         if (slot->tiles[t] == TILE_OPEN)
             slot->tiles[t] = TILE_GIVEN_UP;
+    core->events.cut += !slot->cut;
     slot->cut = true;
     slot->error = "its deadline came before the last answer";
-    core->events.cut++;
     slot_finish(core, slot);
 }
 

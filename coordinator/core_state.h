@@ -29,6 +29,8 @@ struct core_hand {
     bool overtaken;   /* a later one was answered: this answer may never come */
 };
 
+struct core_slot;
+
 struct core_worker {
     enum worker_state state;
     bool plan_due, stop_due, stopped;
@@ -65,6 +67,12 @@ struct core_worker {
     struct partition_cost_learner factor;   /* measured / by its MACs */
     struct partition_cost_learner frame_us; /* the fixed part of a frame */
 
+    /* core_power.c */
+    double idle_w, busy_w; /* busy_w 0: not known */
+    uint64_t energy_uj;    /* reported by its last BEAT */
+    bool own_rail;         /* it is this worker's alone, not its host's */
+    bool unfed;            /* gets no work, to keep to the budget */
+
     /* for the run's report */
     uint64_t late_count, lost_count, back_count, lost_us, back_us;
     char why[96];
@@ -78,6 +86,7 @@ struct core_shares {
     double bound; /* T* as a share of the period, both by the costs it was made for; NAN likewise */
     double own_us; /* SPLIT_FRAME: this worker's time for a frame; period_us is the rotation's */
     bool bound_due;
+    bool partial; /* not all tiles: there is no time for more before the deadline */
 };
 
 /* Everything that follows from the size of the frames. */
@@ -89,6 +98,8 @@ struct core_geometry {
     double macs_share;                             /* coordinator_core_macs_share */
     struct partition_tiles *tiles;
     struct core_shares *shares; /* for the next frame; NULL when no worker is left */
+    struct core_shares *brief;  /* the last partial one, of brief_count tiles */
+    uint32_t brief_count;
     struct core_shares **whole; /* SPLIT_FRAME: one per worker, made when first needed */
     bool planned;               /* there was one before */
     bool replan_due;            /* workers came or went since `shares` was made */
@@ -146,10 +157,10 @@ struct core_slot {
     uint8_t *tiles; /* enum tile_state, one per tile of the geometry */
     uint32_t done;
     struct partition_merge *merge;
-    bool searched;        /* it was handed to workers: tiles and merge count */
-    bool cut;             /* its deadline came first */
-    uint64_t orphaned_us; /* since when some tiles are with nobody who could answer; 0 */
-    uint64_t held_us;     /* since when it waits for the power budget only; 0 */
+    bool searched;                   /* it was handed to workers: tiles and merge count */
+    bool cut;                        /* its deadline came first */
+    uint64_t orphaned_us;            /* since when some tiles are with nobody who could answer; 0 */
+    uint64_t held_us, held_until_us; /* since when it waits for the power budget only; 0 */
     uint64_t dispatched_us, gone_us, finished_us;
     const char *error;
     struct coordinator_frame_report report;
@@ -157,6 +168,15 @@ struct core_slot {
     struct coordinator_distances distances[PROTO_LEVELS_MAX];
     struct coordinator_tile_report *tile_reports; /* one per tile of the geometry */
     struct coordinator_worker_report *parts;      /* one per worker */
+};
+
+/* The budget's state. */
+struct core_power {
+    double spacing_us;  /* between two frames */
+    uint64_t last_us;   /* when one was last handed out; 0: never */
+    uint64_t window_us; /* since when energy is summed up */
+    uint64_t window_uj, window_frames;
+    bool said;
 };
 
 struct coordinator_core {
@@ -175,7 +195,8 @@ struct coordinator_core {
     uint64_t moved_us; /* when limits were last moved because the coordinator itself was away */
     uint64_t alone_us; /* since when no worker can work; 0: some can */
     uint64_t handed_out, reviewed,
-        review_after;                    /* frames; at `reviewed` the plan was last checked */
+        review_after; /* frames; at `reviewed` the plan was last checked */
+    struct core_power power;
     bool *able;                          /* one per worker, scratch */
     struct partition_plan_worker *costs; /* likewise */
     struct coordinator_run_events events;
@@ -256,10 +277,16 @@ struct core_shares *core_plan_share(struct coordinator_core *core, const bool *a
                                     const uint32_t *ids, uint32_t count);
 /* May the next frame be handed out? *shares: by which plan, a reference of the caller's; NULL: there
  * is nobody, nor will be. The plan is made anew if workers came or went, or if enough would be gained. */
-bool core_plan_next(struct coordinator_core *core, struct core_shares **shares);
+bool core_plan_next(struct coordinator_core *core, const struct core_slot *slot,
+                    struct core_shares **shares);
 void core_shares_drop(struct core_shares *shares);
 /* Something that takes long and that nothing waits for: a lower bound. */
 void core_plan_idle(struct coordinator_core *core);
+
+/* core_power.c */
+void core_power_beat(struct coordinator_core *core, int w, const struct proto_beat *beat);
+/* When the next frame may be handed out by this plan, to keep to the budget. */
+uint64_t core_power_next_us(struct coordinator_core *core, const struct core_shares *shares);
 
 /* core_round.c: the sharing-out of one frame. */
 void core_rounds_begin(struct coordinator_core *core, struct core_slot *slot,

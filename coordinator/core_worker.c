@@ -160,7 +160,8 @@ void coordinator_core_joined(struct coordinator_core *core, int w, const struct 
     if (worker->state == WORKER_REFUSED || core->stops_said)
         return;
     if (core_worker_in_use(worker)) /* it was started anew, and knows nothing of what it was sent */
-        core_worker_give_up(core, w, false, "it was restarted");
+        core_worker_give_up(core, w, false,
+                            worker->starting ? "its device was started again" : "it was restarted");
     if (worker->state == WORKER_LOST && worker->host[0])
         proto_log_warn("coordinator", "rank %d on %s is back", w + 1, hello->host);
     if (worker->state == WORKER_LOST) {
@@ -282,13 +283,17 @@ void coordinator_core_result(struct coordinator_core *core, int w,
     if (worker->state == WORKER_REFUSED)
         return;
     worker_heard(core, w, true);
-    if (core_watch_answered(core, w, result) && worker->late) {
+    const bool awaited = core_watch_answered(core, w, result);
+    if (awaited && worker->late) {
         worker->late = false;
         replan(core);
     }
     struct core_slot *slot = slot_of(core, result->seq);
     if (!slot) {
-        core->events.duplicates++; /* its frame is reported: another worker's answer came first */
+        core->events
+            .duplicates++; /* its frame is reported: another's answer or a deadline was first */
+        if (awaited && !result->status)
+            core_cost_learn(core, w, result);
     } else {
         const int status = core_slot_result(core, slot, w, result);
         if (status) {
@@ -307,6 +312,7 @@ void coordinator_core_beat(struct coordinator_core *core, int w, const struct pr
     struct core_worker *worker = &core->workers[w];
     core_time_passes(core, now_us);
     worker_heard(core, w, false);
+    core_power_beat(core, w, beat);
     /* A goodbye is no news of its device. */
     if (beat->count >= worker->beat_count && worker->state == WORKER_READY && !core->stops_said) {
         const bool starting = beat->state != PROTO_WORKER_READY;

@@ -1,6 +1,7 @@
 /* Speeds from files. */
 #include "coordinator/knowledge.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,8 @@ void coordinator_knowledge_close(struct coordinator_knowledge *knowledge)
 }
 
 /* "sim:tx1,f16,mode=MAXN" */
-static bool board_find(const char *device, struct partition_speed *speed)
+static bool board_find(const char *device, struct partition_speed *speed,
+                       struct coordinator_watts *watts)
 {
     char text[192], *save = NULL;
     const char *name = NULL, *mode = NULL;
@@ -56,12 +58,15 @@ static bool board_find(const char *device, struct partition_speed *speed)
     if (status)
         return false;
     partition_speed_of_board(&found, speed);
+    *watts = (struct coordinator_watts){found.idle_w, found.busy_w};
     return true;
 }
 
 bool coordinator_knowledge_find(const struct coordinator_knowledge *knowledge,
-                                const struct proto_hello *hello, struct partition_speed *speed)
+                                const struct proto_hello *hello, struct partition_speed *speed,
+                                struct coordinator_watts *watts)
 {
     (void)knowledge;
-    return board_find(hello->device, speed);
+    *watts = (struct coordinator_watts){NAN, NAN};
+    return board_find(hello->device, speed, watts);
 }

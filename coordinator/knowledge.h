@@ -10,6 +10,10 @@
 
 struct coordinator_knowledge;
 
+struct coordinator_watts {
+    double idle_w, busy_w; /* NAN: not known */
+};
+
 /* profiles: files, with commas between them; NULL: none. The model is borrowed.
  * Returns PROTO_OK, PROTO_NO_MEMORY, or why a file can't be used (logged). */
 int coordinator_knowledge_open(const char *profiles, const struct partition_model *model,
@@ -18,6 +22,7 @@ void coordinator_knowledge_close(struct coordinator_knowledge *knowledge); /* NU
 /* The first profile of this device whose host is the worker's, then one of any host, then the board's
  * file. false: nothing is known. speed's shapes live until close. */
 bool coordinator_knowledge_find(const struct coordinator_knowledge *knowledge,
-                                const struct proto_hello *hello, struct partition_speed *speed);
+                                const struct proto_hello *hello, struct partition_speed *speed,
+                                struct coordinator_watts *watts);
 
 #endif

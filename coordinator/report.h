@@ -129,6 +129,7 @@ struct coordinator_run {
     const char *model_name, *model_hash;
     const char *split;        /* "tile" */
     int32_t depth;            /* frames in flight */
+    double budget_w;          /* NAN: none */
     uint32_t tile_count;      /* of the last plan */
     const char *ground_plane; /* "on", "off", "measure" */
     double macs_share;        /* of the whole pyramid's MACs, within the ground plane's bands */

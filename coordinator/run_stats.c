@@ -94,6 +94,7 @@ int coordinator_run_stats_add(struct coordinator_run_stats *stats,
     stats->cut += frame->coverage < 1 && frame->cut;
     add_prediction(stats, frame);
     stats->coverage_sum += frame->coverage;
+    stats->throttled_ms += frame->throttled_ms;
     coordinator_histogram_add(&stats->latency, frame->latency_ms);
     coordinator_histogram_add(&stats->merge, frame->merge_ms);
     return add_workers(stats, frame);

@@ -18,6 +18,7 @@ struct coordinator_run_stats {
     double coverage_sum; /* over readable frames */
     uint64_t cut;        /* of the incomplete ones, those whose deadline came first */
     double compute_ms;   /* all workers' time */
+    double throttled_ms; /* frames waited so long for the power budget */
     /* Over completely searched frames whose plan's period was predicted: sums. */
     uint64_t predicted;
     double predicted_ms, measured_ms;

@@ -323,13 +323,18 @@ static void on_message(struct coordinator_shell *shell, int worker,
                        const struct proto_message *message)
 {
     struct partition_speed speed;
+    struct coordinator_watts watts;
     switch (message->kind) {
     case PROTO_MESSAGE_HELLO:
         shell->peers[worker].joined = true;
         coordinator_power_joined(&shell->power[worker], message->hello.host);
         if (shell->settings.knowledge &&
-            coordinator_knowledge_find(shell->settings.knowledge, &message->hello, &speed))
+            coordinator_knowledge_find(shell->settings.knowledge, &message->hello, &speed,
+                                       &watts)) {
             coordinator_core_know(shell->core, worker, &speed);
+            if (watts.busy_w > 0.0)
+                coordinator_core_know_watts(shell->core, worker, watts.idle_w, watts.busy_w);
+        }
         coordinator_core_joined(shell->core, worker, &message->hello, now_us());
         break;
     case PROTO_MESSAGE_READY:
@@ -521,6 +526,7 @@ int coordinator_shell_run(struct coordinator_shell *shell)
 void coordinator_shell_describe(const struct coordinator_shell *shell, struct coordinator_run *run)
 {
     run->depth = shell->settings.core.depth;
+    run->budget_w = shell->settings.core.budget_w;
     run->tile_count = coordinator_core_tiles(shell->core);
     run->macs_share = coordinator_core_macs_share(shell->core);
     run->wall_ms = shell->first_us ? (double)(shell->last_us - shell->first_us) / 1e3 : 0.0;

@@ -212,6 +212,8 @@ static json_t *report_json(const struct sink_report *report, const struct coordi
     put(root, "model_error", rounded(summary.model_error), &failed);
     put(root, "recovery", recovery_json(run, stats), &failed);
     put_power(root, run, frames, &failed);
+    put(root, "budget_watts", rounded(run->budget_w > 0 ? run->budget_w : NAN), &failed);
+    put(root, "throttled_ms", rounded(stats->throttled_ms / frames), &failed);
     put(root, "split", text(run->split), &failed);
     put(root, "depth", json_integer(run->depth), &failed);
     put(root, "tiles", json_integer(run->tile_count), &failed);

@@ -118,6 +118,8 @@ void puppet_hello(struct puppet *p, int worker)
     speed.macs_per_us = p->macs_per_us[worker];
     if (speed.macs_per_us > 0.0)
         coordinator_core_know(p->core, worker, &speed);
+    if (p->busy_w[worker] > 0.0)
+        coordinator_core_know_watts(p->core, worker, p->idle_w[worker], p->busy_w[worker]);
     coordinator_core_joined(p->core, worker, &hello, p->now_us);
     settle(p);
 }
@@ -166,7 +168,12 @@ static void beat(struct puppet *p)
 {
     p->beats++;
     for (int w = 0; w < p->settings.workers; w++) {
-        const struct proto_beat message = {.count = p->beats, .state = p->says[w]};
+        const struct proto_beat message = {.count = p->beats,
+                                           .state = p->says[w],
+                                           .power = "meter",
+                                           .power_own = 1,
+                                           .power_us = p->energy_uj[w] > 0 ? p->now_us : 0,
+                                           .energy_uj = p->energy_uj[w]};
         if (!p->silent[w])
             coordinator_core_beat(p->core, w, &message, p->now_us);
         settle(p);

@@ -35,11 +35,13 @@ struct puppet {
     uint64_t now_us;
     uint64_t frames; /* given to the core so far */
     uint64_t free_slots;
+    uint64_t energy_uj[PUPPET_WORKERS];           /* in its beats; 0: no power data */
     struct proto_size size;                       /* of the next frames */
     bool silent[PUPPET_WORKERS];                  /* does not beat */
     enum proto_worker_state says[PUPPET_WORKERS]; /* in its beats */
     uint64_t beats;
-    double macs_per_us[PUPPET_WORKERS];                   /* 0: not known beforehand */
+    double macs_per_us[PUPPET_WORKERS], idle_w[PUPPET_WORKERS],
+        busy_w[PUPPET_WORKERS];                           /* 0: not known beforehand */
     uint32_t plans[PUPPET_WORKERS], plan[PUPPET_WORKERS]; /* PLANs sent, the last one's number */
     int send_count, report_count;
     struct puppet_send sends[PUPPET_SENDS];

@@ -484,6 +484,23 @@ static void a_restarted_process_knows_nothing_and_is_asked_anew(void **state)
     puppet_free(p);
 }
 
+/* Each worker computes at its own speed: ms for each tile. */
+static void run_at(struct puppet *p, int frames, const double *ms_per_tile)
+{
+    const int until = p->report_count + frames;
+    while (p->report_count < until) {
+        if (p->free_slots && (int)p->frames < until)
+            puppet_frame(p);
+        puppet_wait(p, 1);
+        for (int i = 0; i < p->send_count; i++) {
+            struct puppet_send *send = &p->sends[i];
+            const double ms = ms_per_tile[send->worker] * send->tile_count;
+            if (!send->answered && (double)(p->now_us - send->at_us) / 1e3 >= ms)
+                puppet_answer(p, send, ms);
+        }
+    }
+}
+
 static void at_the_deadline_a_frame_is_reported_with_what_is_missing(void **state)
 {
     (void)state;
@@ -521,6 +538,37 @@ static void at_the_deadline_a_frame_is_reported_with_what_is_missing(void **stat
     assert_int_equal(p->report_count, 2);
     assert_true(p->reports[1].coverage > 0.0 && p->reports[1].coverage < 1.0);
     assert_int_equal(puppet_events(p).cut, 2);
+    puppet_free(p);
+}
+
+static void with_too_little_time_the_near_levels_are_searched_first(void **state)
+{
+    (void)state;
+    const double speeds[] = {2, 2};
+    struct puppet *p = puppet_new(2);
+    p->settings.depth = p->settings.slots = 1; /* a frame is read when the last one is out */
+    p->settings.deadline_us = 1000000;
+    puppet_start(p);
+    run_at(p, 10, speeds);
+    assert_true(p->reports[9].coverage == 1.0);
+    const double all_ms = (double)p->tile_count; /* 2 ms a tile on two workers */
+    coordinator_core_close(p->core);
+    p->core = NULL;
+    p->settings.deadline_us = (uint64_t)(all_ms * 600);
+    p->frames = p->send_count = p->report_count = 0;
+    memset(p->plans, 0, sizeof p->plans);
+    puppet_start(p);
+    run_at(p, 40, speeds);
+    int searched = 0;
+    for (int i = 10; i < 40; i++) {
+        const struct puppet_report *r = &p->reports[i];
+        assert_true(r->coverage < 1.0 && r->cut && r->missing_count > 0);
+        searched += r->coverage > 0.2;
+        /* What was searched is the end of the tile set. */
+        for (uint32_t t = 1; t < p->tile_count && r->coverage > 0.0; t++)
+            assert_true(r->ranks[t] > 0 || r->ranks[t - 1] == 0);
+    }
+    assert_true(searched > 20);
     puppet_free(p);
 }
 
@@ -564,23 +612,6 @@ static void the_reserve_works_only_while_no_other_can(void **state)
     assert_int_equal(puppet_count(p, 2, 13), 0);
     assert_true(puppet_worker(p, 2).reserve && !puppet_worker(p, 1).reserve);
     puppet_free(p);
-}
-
-/* Each worker computes at its own speed: ms for each tile. */
-static void run_at(struct puppet *p, int frames, const double *ms_per_tile)
-{
-    const int until = p->report_count + frames;
-    while (p->report_count < until) {
-        if (p->free_slots && (int)p->frames < until)
-            puppet_frame(p);
-        puppet_wait(p, 1);
-        for (int i = 0; i < p->send_count; i++) {
-            struct puppet_send *send = &p->sends[i];
-            const double ms = ms_per_tile[send->worker] * send->tile_count;
-            if (!send->answered && (double)(p->now_us - send->at_us) / 1e3 >= ms)
-                puppet_answer(p, send, ms);
-        }
-    }
 }
 
 static void a_slower_worker_soon_gets_fewer_tiles(void **state)
@@ -657,6 +688,105 @@ static void replicas_take_whole_frames_in_turn(void **state)
     puppet_free(p);
 }
 
+/* The most joules in any one second, with boards of 2 W idle and 10 W busy that compute as long as their
+ * last answers say. */
+static double hungriest_second(const struct puppet *p, const double *ms_per_tile, uint64_t from_us)
+{
+    double most = 0.0;
+    for (int i = 0; i < p->send_count; i++) {
+        const uint64_t t0 = p->sends[i].at_us, t1 = t0 + 1000000;
+        double joules = 2.0 * p->settings.workers;
+        if (t0 < from_us || t1 > p->now_us)
+            continue;
+        for (int k = 0; k < p->send_count; k++) {
+            const struct puppet_send *s = &p->sends[k];
+            const double begin = (double)s->at_us;
+            const double end = begin + 1e3 * ms_per_tile[s->worker] * s->tile_count;
+            const double inside = fmin(end, (double)t1) - fmax(begin, (double)t0);
+            joules += inside > 0.0 ? 8.0 * inside / 1e6 : 0.0;
+        }
+        most = fmax(most, joules);
+    }
+    return most;
+}
+
+static void a_power_budget_holds_over_any_second(void **state)
+{
+    (void)state;
+    const double speeds[] = {1, 1};
+    for (double budget = 7; budget <= 15; budget += 4) {
+        struct puppet *p = puppet_new(2);
+        p->settings.budget_w = budget;
+        for (int w = 0; w < 2; w++) {
+            p->macs_per_us[w] = 100;
+            p->idle_w[w] = 2;
+            p->busy_w[w] = 10;
+        }
+        puppet_start(p);
+        run_at(p, 20, speeds); /* the profile's speed was wrong */
+        const uint64_t from_us = p->now_us;
+        run_at(p, 60, speeds);
+        assert_true(hungriest_second(p, speeds, from_us) <= budget * 1.02);
+        const double fps = 60e6 / (double)(p->now_us - from_us);
+        const double possible = (budget - 4) / (8 * 0.120);
+        assert_true(fps > 0.85 * fmin(possible, 1 / 0.060));
+        puppet_free(p);
+    }
+}
+
+static void a_budget_that_all_boards_break_is_kept_with_fewer(void **state)
+{
+    (void)state;
+    const double speeds[] = {30, 30, 30}; /* seconds for a frame */
+    struct puppet *p = puppet_new(3);
+    p->settings.budget_w = 16;
+    p->settings.depth = p->settings.slots = 1;
+    for (int w = 0; w < 3; w++) {
+        p->macs_per_us[w] = 3;
+        p->idle_w[w] = 2;
+        p->busy_w[w] = 10;
+    }
+    puppet_start(p);
+    run_at(p, 8, speeds);
+    int used = 0;
+    for (int w = 0; w < 3; w++)
+        used += puppet_count(p, w, 7) > 0;
+    assert_int_equal(used, 1); /* two would draw 22 W for more than a second */
+    assert_true(p->reports[7].coverage == 1.0);
+    puppet_free(p);
+}
+
+static void without_known_watts_the_measured_ones_are_followed(void **state)
+{
+    (void)state;
+    struct puppet *p = puppet_new(1);
+    p->settings.budget_w = 6;
+    p->settings.depth = p->settings.slots = 1;
+    puppet_start(p);
+    p->energy_uj[0] = 1;
+    uint64_t last_us = p->now_us, busy_us = 0;
+    double watts = 0.0;
+    for (int i = 0; i < 200; i++) { /* 2 W idle, 10 W busy, 50 ms a frame */
+        if (p->free_slots)
+            puppet_frame(p);
+        struct puppet_send *send = &p->sends[p->send_count - 1];
+        if (!send->answered && p->now_us - send->at_us >= 50000) {
+            puppet_answer(p, send, 50);
+            busy_us += 50000;
+            p->energy_uj[0] += 8 * 50000;
+        }
+        puppet_wait(p, 50);
+        p->energy_uj[0] += 2 * 50000;
+        if (i % 40 == 39) {
+            watts = 2 + 8.0 * (double)busy_us / (double)(p->now_us - last_us);
+            last_us = p->now_us;
+            busy_us = 0;
+        }
+    }
+    assert_true(watts > 5.0 && watts < 6.3);
+    puppet_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -685,12 +815,16 @@ int main(void)
         cmocka_unit_test(a_return_while_another_size_is_prepared_is_asked_for_it_too),
         cmocka_unit_test(a_restarted_process_knows_nothing_and_is_asked_anew),
         cmocka_unit_test(at_the_deadline_a_frame_is_reported_with_what_is_missing),
+        cmocka_unit_test(with_too_little_time_the_near_levels_are_searched_first),
         cmocka_unit_test(with_a_deadline_a_worker_never_has_more_than_depth_frames_in_hand),
         cmocka_unit_test(the_reserve_works_only_while_no_other_can),
         cmocka_unit_test(a_slower_worker_soon_gets_fewer_tiles),
         cmocka_unit_test(a_gain_below_the_threshold_changes_no_plan),
         cmocka_unit_test(known_speeds_share_out_the_very_first_frame),
         cmocka_unit_test(replicas_take_whole_frames_in_turn),
+        cmocka_unit_test(a_power_budget_holds_over_any_second),
+        cmocka_unit_test(a_budget_that_all_boards_break_is_kept_with_fewer),
+        cmocka_unit_test(without_known_watts_the_measured_ones_are_followed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
