@@ -70,7 +70,7 @@ static bool wants_more(const struct sim *sim)
 {
     if (sim->next_seq < sim->settings.frames)
         return true;
-    return sim->settings.fault_count > 0 && !sim->tail_known;
+    return sim->settings.fault_count > 0 && sim->settings.tail_frames > 0 && !sim->tail_known;
 }
 
 static bool in_tail(const struct sim *sim)

@@ -54,7 +54,7 @@ struct sim_settings {
     int32_t fault_count;
     const struct sim_fault *faults; /* borrowed */
     /* With faults: so long after the last one full speed is expected, and measured over so many frames:
-     * more are read until then. */
+     * more are read until then. 0 frames: the run ends when `frames` are read. */
     uint64_t recovery_us;
     uint64_t tail_frames;
     FILE *log; /* NULL; every event, a line each */
