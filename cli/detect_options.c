@@ -38,6 +38,7 @@ static const struct option_row {
      "camera)"},
     {'S', "split", "HOW",
      "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
+    {'f', "profile", "FILE,...", "speeds of the workers, measured by `muster profile`"},
     {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
     {'b', "budget", "WATTS", "for all workers together: frames wait, or boards, to keep to it"},
     {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
@@ -213,6 +214,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->split = argument;
         return strcmp(argument, "tile") == 0 || strcmp(argument, "level") == 0 ||
                strcmp(argument, "frame") == 0;
+    case 'f':
+        options->profiles = argument;
+        return *argument;
     case 'l':
         return read_rate(argument, &options->port_bytes_per_us);
     case 'b':

@@ -5,28 +5,83 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "partition/profile.h"
 #include "proto/config_board.h"
+#include "proto/config_profile.h"
 #include "proto/status.h"
 
-struct coordinator_knowledge {
-    const struct partition_model *model;
+struct entry {
+    struct entry *next;
+    struct proto_config_profile *config;
+    struct partition_profile profile;
 };
+
+struct coordinator_knowledge {
+    struct entry *entries; /* in order of the files */
+};
+
+static int entry_add(struct coordinator_knowledge *knowledge, const char *path,
+                     const struct partition_model *model)
+{
+    struct entry **at = &knowledge->entries, *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return PROTO_NO_MEMORY;
+    int status = proto_config_profile_load(path, model->hash, &entry->config);
+    if (!status)
+        status = partition_profile_open(entry->config, model, &entry->profile);
+    if (status) {
+        proto_config_profile_free(entry->config);
+        free(entry);
+        return status == PROTO_IO ? PROTO_NOT_FOUND : status; /* a wrong option, not a failed run */
+    }
+    while (*at)
+        at = &(*at)->next;
+    *at = entry;
+    return PROTO_OK;
+}
 
 int coordinator_knowledge_open(const char *profiles, const struct partition_model *model,
                                struct coordinator_knowledge **out)
 {
-    (void)profiles;
     struct coordinator_knowledge *knowledge = calloc(1, sizeof *knowledge);
-    if (!knowledge)
-        return PROTO_NO_MEMORY;
-    knowledge->model = model;
+    char *list = strdup(profiles ? profiles : ""), *save = NULL;
+    int status = knowledge && list ? PROTO_OK : PROTO_NO_MEMORY;
+    for (char *path = list ? strtok_r(list, ",", &save) : NULL; path && !status;
+         path = strtok_r(NULL, ",", &save))
+        status = entry_add(knowledge, path, model);
+    free(list);
+    if (status) {
+        coordinator_knowledge_close(knowledge);
+        return status;
+    }
     *out = knowledge;
     return PROTO_OK;
 }
 
 void coordinator_knowledge_close(struct coordinator_knowledge *knowledge)
 {
+    while (knowledge && knowledge->entries) {
+        struct entry *entry = knowledge->entries;
+        knowledge->entries = entry->next;
+        partition_profile_close(&entry->profile);
+        proto_config_profile_free(entry->config);
+        free(entry);
+    }
     free(knowledge);
+}
+
+static const struct entry *entry_find(const struct coordinator_knowledge *knowledge,
+                                      const struct proto_hello *hello)
+{
+    const struct entry *any = NULL;
+    for (const struct entry *entry = knowledge->entries; entry; entry = entry->next) {
+        if (strcmp(entry->config->device, hello->device) != 0)
+            continue;
+        if (entry->config->host && strcmp(entry->config->host, hello->host) == 0)
+            return entry;
+        any = any ? any : entry;
+    }
+    return any;
 }
 
 /* "sim:tx1,f16,mode=MAXN" */
@@ -66,7 +121,11 @@ bool coordinator_knowledge_find(const struct coordinator_knowledge *knowledge,
                                 const struct proto_hello *hello, struct partition_speed *speed,
                                 struct coordinator_watts *watts)
 {
-    (void)knowledge;
+    const struct entry *entry = entry_find(knowledge, hello);
     *watts = (struct coordinator_watts){NAN, NAN};
+    if (entry) {
+        *speed = entry->profile.speed;
+        return true;
+    }
     return board_find(hello->device, speed, watts);
 }

@@ -15,7 +15,7 @@ struct coordinator_watts {
 };
 
 /* profiles: files, with commas between them; NULL: none. The model is borrowed.
- * Returns PROTO_OK, PROTO_NO_MEMORY, or why a file can't be used (logged). */
+ * Returns PROTO_OK, PROTO_NO_MEMORY, PROTO_NOT_FOUND, or why a file can't be used (logged). */
 int coordinator_knowledge_open(const char *profiles, const struct partition_model *model,
                                struct coordinator_knowledge **out);
 void coordinator_knowledge_close(struct coordinator_knowledge *knowledge); /* NULL is fine */
