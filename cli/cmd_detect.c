@@ -165,6 +165,7 @@ static int detect_open(struct detect *detect, const struct detect_options *optio
     shell.core.depth = config->depth;
     recovery_choose(options, &shell.core);
     partition_tile_configure(&shell.core.tiles, config);
+    shell.core.period_slack = config->period_slack;
     status = camera_choose(detect, &shell.core);
     if (!status)
         status = coordinator_knowledge_open(options->profiles, detect->model, &detect->knowledge);
@@ -361,6 +362,8 @@ static void worker_prepare(const struct detect_options *options, const char *una
 static int run_worker(struct proto_link *link, const struct worker_rank_settings *settings)
 {
     const int status = worker_rank_run(link, settings);
+    if (settings->guard)
+        worker_guard_leave(settings->guard);
     if (settings->unable)
         return CLI_USAGE;
     return status == PROTO_LOST ? CLI_FAILED : CLI_DONE;
@@ -371,7 +374,10 @@ static struct worker_guard *guard_start(const struct worker_rank_settings *setti
 {
     struct worker_guard_settings guard;
     struct worker_guard *self = NULL;
-    if (proto_launcher_rank() < 0 || proto_launcher_size() < 2)
+    const char *wanted =
+        getenv("MUSTER_GUARD"); /* 0: one process a rank, for measuring and debugging */
+    if (proto_launcher_rank() < 0 || proto_launcher_size() < 2 ||
+        (wanted && strcmp(wanted, "0") == 0))
         return NULL;
     worker_guard_defaults(&guard);
     guard.coordinator = proto_launcher_rank() == 0;

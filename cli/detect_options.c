@@ -49,6 +49,8 @@ static const struct option_row {
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
+    {'A', "period-slack", "X",
+     "let the frame period be this share longer where that shortens the latency (0)"},
     {'r', "tile-rows", "N", "instead: most rows of cells of a tile; 0: no limit"},
     {'c', "tile-cols", "N", "instead: most columns of cells of a tile; 0: no limit"},
     {'C', "config", "FILE", "options from a file (configs/detect.yaml shows all)"},
@@ -186,6 +188,8 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
     case 'H':
         return read_number(argument, 0, 10, &config->halo_share);
+    case 'A':
+        return read_number(argument, 0, 10, &config->period_slack);
     case 'r':
         return read_count32(argument, 0, TILE_CELLS_MAX, &config->tile_rows);
     case 'c':

@@ -61,6 +61,7 @@ struct coordinator_core_settings {
     /* Sharing out */
     enum partition_split split; /* TILE */
     double port_bytes_per_us;   /* INFINITY: the coordinator's link has no limit */
+    double period_slack;        /* 0: the period may be this share longer for a shorter latency */
     double replan_gain;         /* 0.05: of the period, for another plan to be worth it */
     int32_t replan_frames;      /* 16: at most once every so many frames; 0: never for speed */
     double budget_w;            /* NAN: none; watts of all workers together, over any second */

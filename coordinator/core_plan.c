@@ -52,6 +52,7 @@ static void settings_fill(struct coordinator_core *core, const bool *able, bool 
     settings->worker_count = core->settings.workers;
     settings->port_bytes_per_us = core->settings.port_bytes_per_us;
     settings->split = core->settings.split;
+    settings->period_slack = core->settings.period_slack;
 }
 
 struct core_shares *core_plan_share(struct coordinator_core *core, const bool *able, bool busy,

@@ -41,6 +41,10 @@ struct partition_plan_settings {
     uint64_t turn;       /* FRAME: number of the frame; whose turn it is follows from it */
     const uint32_t *ids; /* tiles to share out, e.g. those of a lost worker; NULL: all */
     uint32_t id_count;
+    /* How much longer than the shortest found the period may be where that brings the latency down: the port
+     * serves workers one after the other, so with equal shares the last one answers a whole port's time
+     * late. 0: only as a tie-break (0). */
+    double period_slack;
     /* Borrowed; a plan of the same tiles and as many workers to start from: much faster than from
      * nothing, for when a worker has gone or costs have moved a little. NULL: none. */
     const struct partition_plan *from;

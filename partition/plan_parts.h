@@ -25,7 +25,7 @@ struct plan_problem {
     int32_t workers;
     int32_t *worker; /* index in the settings */
     double *us;      /* workers x items; over PARTITION_US_MAX: can't */
-    double *fixed_us, *link;
+    double *fixed_us, *link, *delay_us;
     double port;
     uint32_t *bytes;        /* of each part */
     uint32_t *first, *last; /* of each item: parts [first, last); empty: needs no pixels */
@@ -88,6 +88,9 @@ bool plan_start_fill(struct plan_state *state, double period_us, int kind);
 /* plan_search.c: best becomes a good assignment. from: worker of each item, or -1, to start from; NULL:
  * from nothing. */
 int plan_search(const struct plan_problem *problem, const int32_t *from, struct plan_state *best);
+
+/* plan_latency.c: brings the latency down; the period may grow by a share of `slack`. */
+int plan_shorten_latency(struct plan_state *state, double slack);
 
 /* plan_exact.c: for few items looks at all assignments better than best, whose period is best_us, as far as
  * that takes a few milliseconds. `now` is scratch. Returns best's period. */

@@ -96,6 +96,7 @@ static void fill_workers(struct plan_problem *problem,
         problem->worker[j] = w;
         problem->fixed_us[j] = worker->frame_us + worker->busy_us;
         problem->link[j] = worker->bytes_per_us;
+        problem->delay_us[j] = worker->latency_us;
         for (uint32_t i = 0; i < count; i++)
             problem->us[(size_t)j * problem->items + problem->item_of[i]] +=
                 worker->tile_us[settings->ids ? settings->ids[i] : i];
@@ -138,6 +139,7 @@ int plan_problem_open(const struct partition_pyramid *pyramid, const struct part
     problem->worker = calloc(workers, sizeof *problem->worker);
     problem->fixed_us = calloc(workers, sizeof *problem->fixed_us);
     problem->link = calloc(workers, sizeof *problem->link);
+    problem->delay_us = calloc(workers, sizeof *problem->delay_us);
     problem->us = calloc(workers * count + 1, sizeof *problem->us);
     problem->bytes = calloc(2 * (size_t)count + 1, sizeof *problem->bytes);
     problem->first = calloc(count + 1, sizeof *problem->first);
@@ -149,7 +151,7 @@ int plan_problem_open(const struct partition_pyramid *pyramid, const struct part
     if (!problem->least_us || !problem->speed || !problem->rank || !problem->by_us)
         goto fail;
     if (!problem->item_of || !problem->worker || !problem->fixed_us || !problem->link ||
-        !problem->us || !problem->bytes || !problem->first || !problem->last)
+        !problem->delay_us || !problem->us || !problem->bytes || !problem->first || !problem->last)
         goto fail;
     name_items(problem, tiles, settings->ids, count, by_level);
     for (uint32_t i = 0; i < count; i++)
@@ -180,6 +182,7 @@ void plan_problem_close(struct plan_problem *problem)
     free(problem->worker);
     free(problem->fixed_us);
     free(problem->link);
+    free(problem->delay_us);
     free(problem->us);
     free(problem->bytes);
     free(problem->first);

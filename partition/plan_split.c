@@ -30,6 +30,14 @@ static bool begin(const struct plan_problem *problem,
     return placed > 0;
 }
 
+static bool all_placed(const struct plan_state *state)
+{
+    for (uint32_t i = 0; i < state->problem->items; i++)
+        if (state->of[i] < 0)
+            return false;
+    return true;
+}
+
 int partition_plan_by_search(const struct partition_pyramid *pyramid,
                              const struct partition_tiles *tiles,
                              const struct partition_plan_settings *settings, const bool *able,
@@ -47,6 +55,8 @@ int partition_plan_by_search(const struct partition_pyramid *pyramid,
     if (best && from)
         status =
             plan_search(problem, begin(problem, settings, tiles->count, from) ? from : NULL, best);
+    if (status == PROTO_OK && all_placed(best))
+        status = plan_shorten_latency(best, settings->period_slack);
     free(from);
     for (uint32_t i = 0; status == PROTO_OK && i < count; i++) {
         const int32_t j = best->of[problem->item_of[i]];

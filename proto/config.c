@@ -40,7 +40,7 @@ struct raw_model {
 };
 struct raw_detect {
     char *model, *device, *threads, *depth, *tile_rows, *tile_cols, *halo_share, *tile_share,
-        *max_workers, *threshold, *beat;
+        *max_workers, *period_slack, *threshold, *beat;
 };
 
 /* ---- schemas ---- */
@@ -124,6 +124,7 @@ static const cyaml_schema_field_t detect_fields[] = {
     OPTIONAL_NUMBER(raw_detect, halo_share),
     OPTIONAL_NUMBER(raw_detect, tile_share),
     OPTIONAL_NUMBER(raw_detect, max_workers),
+    OPTIONAL_NUMBER(raw_detect, period_slack),
     OPTIONAL_NUMBER(raw_detect, threshold),
     OPTIONAL_NUMBER(raw_detect, beat),
     CYAML_FIELD_END
@@ -348,6 +349,7 @@ static int read_detect(const struct proto_yaml *yaml, const struct raw_detect *r
     read_real(&check, "halo_share", raw->halo_share, 0, 10, &config->halo_share);
     read_real(&check, "tile_share", raw->tile_share, 0.001, 1, &config->tile_share);
     read_int(&check, "max_workers", raw->max_workers, 1, PROTO_WORKERS_MAX, &config->max_workers);
+    read_real(&check, "period_slack", raw->period_slack, 0, 10, &config->period_slack);
     read_real(&check, "threshold", raw->threshold, -SCORE_MAX, SCORE_MAX, &config->threshold);
     if (check.status == PROTO_OK && raw->beat) {
         if (proto_config_quantity(raw->beat, "ms", &config->beat_ms) != PROTO_OK)

@@ -58,8 +58,9 @@ struct proto_config_detect {
     int32_t tile_rows, tile_cols;  /* largest tile, cells; 0: no limit */
     double halo_share, tile_share; /* as in struct partition_tile_settings */
     int32_t max_workers;
-    double threshold; /* NAN: the model's */
-    double beat_ms;   /* "100ms" */
+    double period_slack; /* the frame period may be this share longer for a shorter latency */
+    double threshold;    /* NAN: the model's */
+    double beat_ms;      /* "100ms" */
 };
 /* Returns as proto_config_model_load; the config is untouched unless PROTO_OK. */
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);

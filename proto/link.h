@@ -97,7 +97,7 @@ static inline void proto_link_set_wake(struct proto_link *link, void (*wake)(voi
     }
 }
 /* Take receive buffers from `memory` instead of malloc: memory that another process shares. To be said
- * before the first listen; it must outlive the link. The in-process link ignores it. */
+ * before the first listen; it must outlive the link. */
 static inline void proto_link_set_memory(struct proto_link *link,
                                          void *(*memory)(void *arg, size_t size_bytes),
                                          void (*forget)(void *arg, void *memory), void *arg)
@@ -114,6 +114,10 @@ static inline void proto_link_close(struct proto_link *link)
     if (link)
         link->ops->close(link);
 }
+
+/* For transports: a receive buffer, aligned for pixels. NULL: no memory. */
+void *proto_link_buffer_new(struct proto_link *link, size_t size_bytes);
+void proto_link_buffer_free(struct proto_link *link, void *buffer); /* NULL is fine */
 
 /* In one process: `size` ends that know each other; end i has rank i. One thread may own each.
  * Close every end. Returns PROTO_OK or PROTO_NO_MEMORY (then no end is open). */

@@ -16,7 +16,7 @@
 #include "proto/log.h"
 #include "proto/status.h"
 
-enum { BUFFER_ALIGN = 64, NONE = -1 };
+enum { NONE = -1 };
 
 struct note {
     struct note *next;
@@ -127,9 +127,9 @@ static void mark_broken(struct end *end, int peer)
 
 /* ---- buffers ---- */
 
-static void free_buffer(struct buffer *buffer)
+static void free_buffer(struct end *end, struct buffer *buffer)
 {
-    free(buffer->data);
+    proto_link_buffer_free(&end->link, buffer->data);
     *buffer = (struct buffer){0};
 }
 
@@ -149,7 +149,7 @@ static void withdraw_buffers(struct end *end, int peer)
         if (buffer->peer != peer)
             continue;
         if (buffer->state == BUFFER_POSTED)
-            free_buffer(buffer);
+            free_buffer(end, buffer);
         else if (buffer->state == BUFFER_HELD)
             buffer->state = BUFFER_WITHDRAWN;
     }
@@ -170,8 +170,8 @@ static int new_buffer(struct end *end, int peer, size_t size)
         grown[end->buffer_count++] = (struct buffer){0};
         end->buffers = grown;
     }
-    void *data;
-    if (posix_memalign(&data, BUFFER_ALIGN, size ? size : 1) != 0)
+    void *data = proto_link_buffer_new(&end->link, size);
+    if (!data)
         return NONE;
     end->buffers[index] = (struct buffer){.data = data, .size = size, .peer = peer};
     return index;
@@ -207,7 +207,7 @@ static void local_release(struct proto_link *link, const struct proto_link_event
     assert(event->buffer >= 0 && event->buffer < end->buffer_count);
     struct buffer *buffer = &end->buffers[event->buffer];
     if (buffer->state == BUFFER_WITHDRAWN) {
-        free_buffer(buffer);
+        free_buffer(end, buffer);
     } else {
         assert(buffer->state == BUFFER_HELD);
         post_buffer(end, event->buffer);
@@ -352,7 +352,7 @@ static int drop_notes_from(struct queue *queue, int sender)
 static void free_end(struct end *end)
 {
     for (int i = 0; i < end->buffer_count; i++)
-        free_buffer(&end->buffers[i]);
+        free_buffer(end, &end->buffers[i]);
     free(end->buffers);
     free(end->inboxes);
     queue_free(&end->sent);

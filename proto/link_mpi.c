@@ -24,7 +24,6 @@
 
 enum {
     TAG = 1,
-    BUFFER_ALIGN = 64,
     NONE = -1,
     SLOTS_FIRST = 64,
     CLOSE_SEND_MS = 2000,  /* how long close waits for sends that are still under way */
@@ -141,25 +140,9 @@ static int new_slot(struct mpi_end *end)
     return index;
 }
 
-static void *buffer_new(struct mpi_end *end, size_t size_bytes)
-{
-    void *data = NULL;
-    if (end->link.memory)
-        return end->link.memory(end->link.memory_arg, size_bytes);
-    return posix_memalign(&data, BUFFER_ALIGN, size_bytes ? size_bytes : 1) ? NULL : data;
-}
-
-static void buffer_free(struct mpi_end *end, void *data)
-{
-    if (end->link.memory)
-        end->link.forget(end->link.memory_arg, data);
-    else
-        free(data);
-}
-
 static void free_slot(struct mpi_end *end, int index)
 {
-    buffer_free(end, end->slots[index].data);
+    proto_link_buffer_free(&end->link, end->slots[index].data);
     end->slots[index] = (struct slot){.next = end->unused};
     end->unused = index;
 }
@@ -232,7 +215,7 @@ static int mpi_listen(struct proto_link *link, int peer, int buffers, size_t eac
         struct slot *slot = &end->slots[index];
         slot->peer = peer;
         slot->size = each_bytes;
-        slot->data = buffer_new(end, each_bytes);
+        slot->data = proto_link_buffer_new(&end->link, each_bytes);
         if (!slot->data) {
             free_slot(end, index);
             goto fail;
@@ -457,7 +440,7 @@ static void free_end(struct mpi_end *end)
 {
     for (int i = 0; i < end->slot_count; i++)
         if (end->requests[i] == MPI_REQUEST_NULL)
-            buffer_free(end, end->slots[i].data);
+            proto_link_buffer_free(&end->link, end->slots[i].data);
     free(end->slots);
     free(end->requests);
     free(end->indices);

@@ -111,7 +111,7 @@ static int start_rank0(struct worker_guard *guard, const int *control, const cha
     close(control[0]);
     /* `listener` stays open here too: the guards of this host see its end when both have gone. */
     setpgid(0, 0); /* out of reach of the proxy's kill: when mpirun ends, rank 0 decides */
-    guard_become("muster-rank", sentry, SIGCONT); /* a stopped rank must be able to decide */
+    guard_become("muster-rank", sentry, SIGKILL);
     guard->control = control[1];
     guard->parent = sentry;
     return PROTO_OK;
@@ -187,6 +187,9 @@ int worker_guard_start(const struct worker_guard_settings *settings, struct work
 
 void worker_guard_started(struct worker_guard *guard, bool detached)
 {
+    /* From now on rank 0 outlives its sentry, and a stopped one must be able to see that it is alone. */
+    if (guard->settings.coordinator)
+        prctl(PR_SET_PDEATHSIG, SIGCONT);
     guard_say(guard->control, GUARD_STARTED, detached, -1);
 }
 
@@ -220,6 +223,11 @@ bool worker_guard_next(struct worker_guard *guard, int *socket)
 struct worker_shm *worker_guard_shm(const struct worker_guard *guard)
 {
     return guard->shm;
+}
+
+void worker_guard_leave(struct worker_guard *guard)
+{
+    kill(guard->parent, SIGCONT);
 }
 
 bool worker_guard_gone(const struct worker_guard *guard)

@@ -57,6 +57,8 @@ int worker_guard_fd(const struct worker_guard *guard);
 bool worker_guard_next(struct worker_guard *guard, int *socket);
 struct worker_shm *worker_guard_shm(const struct worker_guard *guard);
 
+/* A worker's rank, before it ends: a stopped guard must see that. */
+void worker_guard_leave(struct worker_guard *guard);
 /* Rank 0's sentry was killed: nobody is there to hand the exit code on. */
 bool worker_guard_gone(const struct worker_guard *guard);
 /* Rank 0, as the last thing before it ends with `code`, when some worker did not say goodbye: the

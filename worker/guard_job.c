@@ -184,24 +184,41 @@ static void output_wait(void)
     }
 }
 
+static int signals_open(void)
+{
+    static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        sigaddset(&set, wanted[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Ctrl-C at mpirun comes here, and is meant for rank 0. */
+static bool signals_take(const struct sentry *sentry, int signals)
+{
+    struct signalfd_siginfo info;
+    ssize_t n;
+    while ((n = read(signals, &info, sizeof info)) == (ssize_t)sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            kill(sentry->rank, (int)info.ssi_signo);
+    return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
 void guard_sentry_rank0(pid_t rank, int control, int listener)
 {
     struct sentry sentry = {.rank = rank, .control = control, .listener = listener};
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, NULL);
-    const int signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    const int signals = signals_open();
     while (!sentry.ended) {
         struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
                                {.fd = listener, .events = POLLIN}};
-        struct signalfd_siginfo info;
         rank_look(&sentry); /* before the first wait: it may have ended already */
         peers_accept(&sentry);
         peers_drop_gone(&sentry);
         if (!sentry.ended)
             poll(fds, sizeof fds / sizeof *fds, 1000);
-        if (read(signals, &info, sizeof info) < 0 && errno != EAGAIN && errno != EINTR)
+        if (!sentry.ended && !signals_take(&sentry, signals))
             break;
     }
     stragglers_end(&sentry);

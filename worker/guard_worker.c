@@ -71,7 +71,8 @@ static void device_start(struct guard_loop *loop)
                 close(others[i]);
         const int code = guard->settings.device(guard->settings.rank, guard->shm, ends[1]);
         fflush(NULL);
-        _exit(code); /* exit would run what the guard had registered */
+        kill(self, SIGCONT); /* its rank has gone: a stopped guard must see that */
+        _exit(code);         /* exit would run what the guard had registered */
     }
     close(ends[1]);
     loop->device_since_ms = guard_now_ms();

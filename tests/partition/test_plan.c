@@ -240,6 +240,44 @@ static void a_lost_workers_tiles_are_shared_among_the_others(void **state)
     partition_tiles_close(set.tiles);
 }
 
+/* Six boards on one port of 1 Gbit/s: the last is served when five have had their pixels. */
+static void a_longer_period_buys_a_shorter_latency(void **state)
+{
+    const double speed[6] = {184e3, 184e3, 184e3, 184e3, 184e3, 184e3};
+    double period[3], latency[3];
+    struct set set;
+    struct crew crew;
+    (void)state;
+    open_set(&set);
+    hire(&crew, &set, speed, NULL, 6);
+    crew.settings.port_bytes_per_us = 117.6;
+    for (int i = 0; i < 3; i++) {
+        struct partition_plan *plan;
+        crew.settings.period_slack = 0.05 * i;
+        assert_int_equal(partition_plan_open(&set.pyramid, set.tiles, &crew.settings, &plan),
+                         PROTO_OK);
+        check_shares(&set, plan, speed, NULL, set.tiles->count);
+        period[i] = plan->period_us;
+        latency[i] = plan->latency_us;
+        assert_true(period[i] <= period[0] * (1 + crew.settings.period_slack) * (1 + 1e-9));
+        assert_true(latency[i] <= latency[0] * (1 + 1e-9));
+        double port_us = 0, last = 0;
+        for (int32_t n = 0; n < 6; n++) {
+            const struct partition_share *share = &plan->shares[plan->order[n]];
+            assert_true(fabs(port_us + share->receive_us + share->compute_us - share->finish_us) <=
+                        1e-6 * share->finish_us);
+            port_us += (double)share->pixel_bytes / 117.6;
+            last = fmax(last, share->finish_us);
+        }
+        assert_true(last == plan->latency_us);
+        print_message("slack %.2f: period %.1f ms, latency %.1f ms\n", 0.05 * i, 1e-3 * period[i],
+                      1e-3 * latency[i]);
+        partition_plan_close(plan);
+    }
+    assert_true(latency[2] < 0.97 * latency[0]);
+    partition_tiles_close(set.tiles);
+}
+
 static void nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none(void **state)
 {
     const double none[2] = {0, NAN}, one[2] = {0, 1};
@@ -328,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_lost_workers_tiles_are_shared_among_the_others),
         cmocka_unit_test(levels_stay_together_when_asked),
         cmocka_unit_test(whole_frames_go_round_in_proportion_to_speed),
+        cmocka_unit_test(a_longer_period_buys_a_shorter_latency),
         cmocka_unit_test(nothing_to_do_is_a_plan_and_nobody_to_do_it_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

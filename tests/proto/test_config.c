@@ -280,13 +280,14 @@ static void absent_keys_leave_their_fields_alone(void **state)
     assert_true(isnan(config.threshold));
     assert_int_equal(load_detect("model: models/b\ndevice: cpu,f32\nthreads: 0\ntile_rows: 30\n"
                                  "tile_cols: 20\nhalo_share: 0.1\ntile_share: 0.25\n"
-                                 "max_workers: 16\nthreshold: -0.5\n",
+                                 "max_workers: 16\nperiod_slack: 0.05\nthreshold: -0.5\n",
                                  &config),
                      PROTO_OK);
     assert_string_equal(config.model, "models/b");
     assert_string_equal(config.device, "cpu,f32");
     assert_true(config.threads == 0 && config.tile_rows == 30 && config.tile_cols == 20);
     assert_true(config.halo_share == 0.1 && config.tile_share == 0.25 && config.max_workers == 16);
+    assert_true(config.period_slack == 0.05);
     assert_true(config.threshold == -0.5);
     proto_config_detect_free(&config);
 }

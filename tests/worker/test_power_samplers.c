@@ -293,6 +293,36 @@ static void a_model_charges_idle_and_busy_time_exactly(void **state)
     worker_power_close(power);
 }
 
+/* Against tests/worker/fake_nvml.c; the real library needs a GPU. */
+static void a_gpu_is_read_by_its_energy_counter_or_else_its_power(void **state)
+{
+    (void)state;
+    struct worker_power *power = power_open("auto", "/nowhere", "cuda:0,f16");
+    assert_non_null(worker_power_rail(power));
+    assert_string_equal(worker_power_rail(power), "nvml GPU 0");
+    worker_power_sample(power, 1);
+    worker_power_sample(power, 1 + PERIOD);
+    assert_true(near(worker_power_sums(power).joules, 3));
+    assert_true(near(worker_power_sums(power).watts, 60));
+    worker_power_close(power);
+    setenv("CUDA_VISIBLE_DEVICES", "1", 1); /* cuda:0 is then GPU 1 */
+    power = power_open("auto", "/nowhere", "cuda:0,f16");
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    assert_string_equal(worker_power_rail(power), "nvml GPU 1");
+    worker_power_sample(power, 1);
+    worker_power_sample(power, 1 + PERIOD);
+    assert_true(near(worker_power_sums(power).watts, 25.5));
+    worker_power_close(power);
+    power = power_open("nvml:7", "", "cpu");
+    assert_null(worker_power_rail(power));
+    assert_non_null(strstr(last_line, "GPU 7"));
+    worker_power_close(power);
+    power = power_open("nvml:first", "", "cpu");
+    assert_null(worker_power_rail(power));
+    assert_non_null(strstr(last_line, "'first'"));
+    worker_power_close(power);
+}
+
 static void none_and_nothing_found_are_the_same_state(void **state)
 {
     (void)state;
@@ -353,6 +383,7 @@ int main(void)
         CASE(a_meters_file_counts_from_now_on_and_until_it_is_stale),
         CASE(a_meters_file_without_a_head_has_watts_in_the_last_column),
         CASE(a_model_charges_idle_and_busy_time_exactly),
+        CASE(a_gpu_is_read_by_its_energy_counter_or_else_its_power),
         CASE(none_and_nothing_found_are_the_same_state),
         CASE(what_can_not_be_meant_is_refused),
     };

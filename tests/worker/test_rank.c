@@ -1,11 +1,15 @@
-/* A worker's two threads, spoken to as the coordinator does, over the in-process link. */
+/* A worker, spoken to as the coordinator does over the in-process link: with its computing thread, and
+ * (`process`) with a guard and a device process, which are killed and stopped. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +19,7 @@
 #include "proto/status.h"
 #include "tests/cluster/random_model.h"
 #include "worker/exec.h"
+#include "worker/guard.h"
 #include "worker/rank.h"
 
 enum {
@@ -28,6 +33,7 @@ static char dir[] = "/tmp/muster-rank-XXXXXX", model_dir[64];
 static struct partition_model *model;
 static struct partition_pyramid pyramid;
 static struct partition_tiles *tiles;
+static struct worker_guard *guard; /* of this process, if it is a rank that has one */
 
 /* The test's end of the link and the worker behind the other. */
 struct talk {
@@ -39,6 +45,8 @@ struct talk {
     unsigned char *out;
     unsigned char *copy; /* of the last message received */
     int sent, beats, goodbyes;
+    int failures; /* beats that said FAILED */
+    uint32_t pid; /* of the last HELLO */
 };
 
 static void *worker_main(void *arg)
@@ -66,6 +74,8 @@ static void begin(struct talk *talk, const char *device, const char *with_model)
     talk->settings.device = device;
     talk->settings.model_dir = with_model;
     talk->settings.beat_us = 2000;
+    talk->settings.hang_us = 500000;
+    talk->settings.guard = guard;
     assert_int_equal(pthread_create(&talk->thread, NULL, worker_main, talk), 0);
 }
 
@@ -88,6 +98,7 @@ static bool hear(struct talk *talk, struct proto_message *message, bool wait_goo
             if (message->kind != PROTO_MESSAGE_BEAT)
                 return true;
             talk->beats++;
+            talk->failures += message->beat.state == PROTO_WORKER_FAILED;
             talk->goodbyes += message->beat.state == PROTO_WORKER_STOPPED;
             if (wait_goodbye && talk->goodbyes)
                 return true;
@@ -211,6 +222,7 @@ static void hear_hello(struct talk *talk)
     assert_int_equal(hello.hello.version, PROTO_WIRE_VERSION);
     assert_string_equal(hello.hello.model_hash, model->hash);
     assert_string_equal(hello.hello.device, "ref,f32");
+    talk->pid = hello.hello.pid;
 }
 
 /* ---- cases ---- */
@@ -375,6 +387,139 @@ static void worker_ends_when_the_coordinator_is_gone(void **state)
     assert_int_equal(talk.status, PROTO_LOST);
 }
 
+/* ---- with a device process ---- */
+
+/* Until the worker has what was said; meanwhile it says nothing but beats. */
+static void wait_taken(struct talk *talk)
+{
+    struct proto_link_event event;
+    for (int i = 0; i < LONG_POLLS && talk->sent > 0; i++, nap()) {
+        while (talk->sent > 0 && proto_link_poll(talk->ends[0], &event)) {
+            if (event.kind == PROTO_LINK_SENT)
+                talk->sent--;
+            else
+                proto_link_release(talk->ends[0], &event);
+        }
+    }
+    assert_int_equal(talk->sent, 0);
+}
+
+/* Once the device process has ended, frames in hand and those that come are answered as lost, until
+ * the next one says HELLO. */
+static void hear_lost_then_hello(struct talk *talk, int lost)
+{
+    const uint32_t pid = talk->pid;
+    struct proto_message answer;
+    for (int i = 0; i < lost; i++) {
+        assert_true(hear(talk, &answer, false));
+        assert_int_equal(answer.kind, PROTO_MESSAGE_RESULT);
+        assert_int_equal(answer.result.status, PROTO_LOST);
+        assert_true(*answer.result.text);
+    }
+    hear_hello(talk);
+    assert_int_not_equal(talk->pid, pid);
+}
+
+static void hear_result(struct talk *talk, uint64_t seq)
+{
+    struct proto_message answer;
+    assert_true(hear(talk, &answer, false));
+    assert_int_equal(answer.kind, PROTO_MESSAGE_RESULT);
+    assert_int_equal(answer.result.status, PROTO_OK);
+    assert_int_equal(answer.result.seq, seq);
+}
+
+static void device_process_is_another_process(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    assert_int_not_equal(talk.pid, getpid());
+    end_with_goodbye(&talk);
+}
+
+static void killed_device_process_is_started_again_and_works(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    for (uint64_t round = 0; round < 3; round++) {
+        say_plan(&talk);
+        const struct proto_message frame = frame_message(round);
+        say(&talk, &frame, 0, pixels);
+        hear_result(&talk, round);
+        assert_int_equal(kill((pid_t)talk.pid, SIGKILL), 0);
+        hear_lost_then_hello(&talk, 0);
+        assert_true(talk.failures > 0);
+        talk.failures = 0;
+    }
+    end_with_goodbye(&talk);
+}
+
+static void frames_in_hand_of_a_killed_device_process_are_answered_at_once(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    say_plan(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGSTOP), 0); /* so that none is computed */
+    for (uint64_t seq = 0; seq < 2; seq++) {
+        const struct proto_message frame = frame_message(seq);
+        say(&talk, &frame, (size_t)seq * (PIXELS_MAX / 4), pixels);
+    }
+    wait_taken(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGKILL), 0);
+    hear_lost_then_hello(&talk, 2);
+    say_plan(&talk);
+    const struct proto_message frame = frame_message(2);
+    say(&talk, &frame, 0, pixels);
+    hear_result(&talk, 2);
+    end_with_goodbye(&talk);
+}
+
+static void hanging_device_process_is_started_again(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    say_plan(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGSTOP), 0);
+    const struct proto_message frame = frame_message(0);
+    say(&talk, &frame, 0, pixels);
+    hear_lost_then_hello(&talk, 1);
+    end_with_goodbye(&talk);
+}
+
+static void plan_in_hand_of_a_killed_device_process_is_asked_for_again(void **state)
+{
+    struct talk talk;
+    const struct proto_message plan = plan_message();
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGSTOP), 0);
+    say(&talk, &plan, 0, NULL);
+    wait_taken(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGKILL), 0);
+    hear_lost_then_hello(&talk, 0); /* no READY comes before it */
+    say_plan(&talk);
+    end_with_goodbye(&talk);
+}
+
+static void stopped_device_process_does_not_keep_a_worker_from_ending(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    assert_int_equal(kill((pid_t)talk.pid, SIGSTOP), 0);
+    end_with_goodbye(&talk);
+}
+
 static void quiet(void *arg, enum proto_log_level level, const char *area, const char *text)
 {
     (void)arg, (void)level, (void)area, (void)text;
@@ -404,8 +549,61 @@ static int teardown(void **state)
     return system(command);
 }
 
-int main(void)
+/* In a process tree of its own: the test runs as the rank of a guard. Its exit code is the tree's. */
+static int run_guarded(const struct CMUnitTest *test)
 {
+    fflush(NULL);
+    const pid_t tree = fork();
+    int status = 1;
+    if (tree == 0) {
+        struct worker_rank_settings rank;
+        struct worker_guard_settings settings;
+        worker_rank_defaults(&rank);
+        rank.device = "ref";
+        rank.model_dir = model_dir;
+        worker_guard_defaults(&settings);
+        settings.rank = &rank;
+        settings.back_off_us = 10000;
+        if (worker_guard_start(&settings, &guard))
+            _exit(1);
+        const struct CMUnitTest one[] = {*test};
+        const int failed = cmocka_run_group_tests_name(test->name, one, NULL, NULL);
+        fflush(NULL);
+        _exit(failed);
+    }
+    if (tree < 0 || waitpid(tree, &status, 0) != tree)
+        return 1;
+    return status != 0;
+}
+
+static int run_process(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(worker_says_hello_beats_and_says_goodbye),
+        cmocka_unit_test(frames_are_answered_in_order_with_what_exec_computes),
+        cmocka_unit_test(impossible_frame_is_answered_with_an_error_and_the_next_one_computed),
+        cmocka_unit_test(malformed_message_does_not_disturb_it),
+        cmocka_unit_test(stop_with_frames_queued_ends_it),
+        cmocka_unit_test(worker_ends_when_the_coordinator_is_gone),
+        cmocka_unit_test(device_process_is_another_process),
+        cmocka_unit_test(killed_device_process_is_started_again_and_works),
+        cmocka_unit_test(frames_in_hand_of_a_killed_device_process_are_answered_at_once),
+        cmocka_unit_test(hanging_device_process_is_started_again),
+        cmocka_unit_test(plan_in_hand_of_a_killed_device_process_is_asked_for_again),
+        cmocka_unit_test(stopped_device_process_does_not_keep_a_worker_from_ending),
+    };
+    int failed = 0;
+    if (setup(NULL))
+        return 1;
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        failed += run_guarded(&tests[i]);
+    return teardown(NULL) || failed;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "process") == 0)
+        return run_process();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worker_says_hello_beats_and_says_goodbye),
         cmocka_unit_test(frames_are_answered_in_order_with_what_exec_computes),
