@@ -20,6 +20,7 @@ int cli_eval(int argc, char **argv);
 int cli_camera(int argc, char **argv);
 int cli_plan(int argc, char **argv);
 int cli_profile(int argc, char **argv);
+int cli_simulate(int argc, char **argv);
 
 /* Exit code for a status: PROTO_OK 0; what the user gave was wrong (INVALID, FORMAT, UNSUPPORTED, NOT_FOUND, MISMATCH) 2; others 1. */
 int cli_exit_code(int status);

@@ -345,6 +345,10 @@ enum detect_parse detect_options_parse(int argc, char **argv, bool speak,
         complain(speak, "--loop", " needs --frames N or --duration S", ": it would never end");
         return DETECT_BAD;
     }
+    if (!options->camera)
+        options->camera = options->config.camera;
+    if (!options->ground_plane)
+        options->ground_plane = options->config.ground_plane;
     if (!options->ground_plane)
         options->ground_plane = options->camera ? "on" : "off";
     if (!options->camera && strcmp(options->ground_plane, "off") != 0) {

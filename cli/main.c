@@ -20,6 +20,8 @@ static const struct subcommand {
     {"eval", "compare detections with the truth", cli_eval, false},
     {"plan", "share a frame out over boards, and say what would come of it", cli_plan, false},
     {"profile", "measure what tiles and messages take here", cli_profile, true},
+    {"simulate", "what other boards would do: the same coordinator under a virtual clock",
+     cli_simulate, false},
     {"camera", "find out a camera's height and pitch from the persons it sees", cli_camera, false},
 };
 

@@ -53,6 +53,11 @@ elseif(WITH_CUDA)
     endif()
     enable_language(CXX)
     enable_language(CUDA)
+    if(CMAKE_VERSION VERSION_LESS 3.18) # which knows the variable, but not what to do with it
+        foreach(architecture ${CMAKE_CUDA_ARCHITECTURES})
+            set(CMAKE_CUDA_FLAGS "${CMAKE_CUDA_FLAGS} -gencode=arch=compute_${architecture},code=sm_${architecture}")
+        endforeach()
+    endif()
     set(CMAKE_CUDA_STANDARD 14) # the newest that CUDA 10.2 knows
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     set(MUSTER_CUDA_INCLUDE ${MUSTER_CUDART_INCLUDE} ${MUSTER_CUDNN_INCLUDE})

@@ -164,11 +164,3 @@ void partition_model_close(struct partition_model *model)
         free(model->nets[i].weights);
     free(model);
 }
-
-const struct partition_net *partition_model_net(const struct partition_model *model, int level)
-{
-    for (int i = 0; i < model->net_count; i++)
-        if (level >= model->nets[i].first_level && level <= model->nets[i].last_level)
-            return &model->nets[i];
-    return NULL;
-}

@@ -108,3 +108,11 @@ uint64_t partition_net_macs(const struct partition_net *net, int32_t h, int32_t 
     }
     return macs;
 }
+
+const struct partition_net *partition_model_net(const struct partition_model *model, int level)
+{
+    for (int i = 0; i < model->net_count; i++)
+        if (level >= model->nets[i].first_level && level <= model->nets[i].last_level)
+            return &model->nets[i];
+    return NULL;
+}

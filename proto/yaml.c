@@ -70,20 +70,29 @@ static bool is_key_char(char c)
 }
 
 /* The first place at or after `from` where `key` stands as a key, outside comments; at the start of
- * a line if `at_margin`. NULL if there is none. */
+ * a line if `at_margin`. NULL if there is none. Each character is looked at once, as any file may come. */
 static const char *find_key(const char *text, const char *from, const char *key, bool at_margin)
 {
-    size_t len = strlen(key);
+    const size_t len = strlen(key);
+    const char *line = from; /* start of the line of `seen` */
+    const char *seen = from;
+    bool comment = false;
+    if (len == 0) /* an anchor without a key, for instance */
+        return NULL;
+    while (line > text && line[-1] != '\n')
+        line--;
+    comment = memchr(line, '#', (size_t)(from - line)) != NULL;
     for (const char *at = from; (at = strstr(at, key)); at++) {
-        const char *line = at;
-        while (line > text && line[-1] != '\n')
-            line--;
+        for (; seen < at; seen++) {
+            comment = *seen != '\n' && (comment || *seen == '#');
+            if (*seen == '\n')
+                line = seen + 1;
+        }
         const char *after = at + len;
         while (*after == ' ' || *after == '"' || *after == '\'')
             after++;
-        bool starts = at == text || !is_key_char(at[-1]);
-        if (starts && *after == ':' && !memchr(line, '#', (size_t)(at - line)) &&
-            (!at_margin || at == line))
+        const bool starts = at == text || !is_key_char(at[-1]);
+        if (starts && *after == ':' && !comment && (!at_margin || at == line))
             return at;
     }
     return NULL;

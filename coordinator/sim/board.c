@@ -1,6 +1,6 @@
 /* A modelled worker: what worker/rank.c and the device behind it look like from outside. */
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "coordinator/sim/answer.h"
 #include "coordinator/sim/state.h"
@@ -10,6 +10,13 @@
 static uint64_t board_clock(const struct sim *sim, const struct sim_board *board)
 {
     return sim->now_us + (uint64_t)board->clock_us;
+}
+
+/* Microseconds its process spent computing FRAMEs. */
+static uint64_t busy_us(const struct sim *sim, const struct sim_board *board)
+{
+    const bool busy = board->computing && board->todo.first->kind == PROTO_MESSAGE_FRAME;
+    return board->busy_us + (busy ? sim->now_us - board->computing_us : 0);
 }
 
 static void send(struct sim *sim, int32_t b, const struct proto_message *message, bool spoiled)
@@ -30,6 +37,8 @@ void sim_board_start(struct sim *sim, int32_t b, uint64_t after_us)
     board->life++;
     board->without_notice = false;
     board->beats = 0;
+    board->began_us = sim->now_us;
+    board->busy_us = 0;
     board->beat_waits = false;
     board->plan_spoiled = false;
     board->wire_state = PROTO_WORKER_STARTING;
@@ -37,6 +46,22 @@ void sim_board_start(struct sim *sim, int32_t b, uint64_t after_us)
             (struct sim_event){.kind = SIM_EVENT_OPENED, .board = b, .life = board->life});
     sim_put(sim, sim->now_us + after_us + board->settings->beat_us,
             (struct sim_event){.kind = SIM_EVENT_BEAT, .board = b, .life = board->life});
+}
+
+/* From first_us on: what the process computed and was up for so far. */
+void sim_board_account(struct sim *sim, int32_t b)
+{
+    struct sim_board *board = &sim->boards[b];
+    const struct sim_board_settings *s = board->settings;
+    const uint64_t first_us = sim->outcome->first_us;
+    const uint64_t from_us = board->began_us > first_us ? board->began_us : first_us;
+    if (board->state == SIM_BOARD_OFF || first_us == 0)
+        return;
+    board->joules += 1e-6 * (s->idle_w * (double)(sim->now_us - from_us) +
+                             (s->busy_w - s->idle_w) * (double)busy_us(sim, board));
+    board->began_us = sim->now_us;
+    board->busy_us = 0;
+    board->computing_us = sim->now_us;
 }
 
 void sim_board_die(struct sim *sim, int32_t b)
@@ -85,16 +110,37 @@ static void say_hello(struct sim *sim, int32_t b)
     send(sim, b, &message, false);
 }
 
+static void power_fill(const struct sim *sim, const struct sim_board *board,
+                       struct proto_beat *beat)
+{
+    const struct sim_board_settings *s = board->settings;
+    const uint64_t up_us = sim->now_us - board->began_us;
+    if (isnan(s->idle_w) || isnan(s->busy_w))
+        return;
+    beat->power = "model";
+    beat->power_own = 1;
+    beat->power_period_us = (uint32_t)s->beat_us;
+    beat->power_us = up_us;
+    beat->power_samples = board->beats;
+    beat->power_mw = (uint32_t)(1e3 * (board->computing ? s->busy_w : s->idle_w));
+    beat->energy_uj = (uint64_t)(s->idle_w * (double)up_us +
+                                 (s->busy_w - s->idle_w) * (double)busy_us(sim, board));
+}
+
 /* As in rank.c, none while the last one has not left. */
 static void say_beat(struct sim *sim, int32_t b)
 {
     struct sim_board *board = &sim->boards[b];
-    const struct proto_message message = {
+    struct proto_message message = {
         .kind = PROTO_MESSAGE_BEAT,
-        .beat = {.count = board->beats++, .state = board->wire_state, .queued = board->queued},
+        .beat = {.count = board->beats++,
+                 .state = board->wire_state,
+                 .queued = board->queued,
+                 .power = NULL},
     };
     if (board->beat_waits)
         return;
+    power_fill(sim, board, &message.beat);
     board->beat_waits = true;
     send(sim, b, &message, false);
 }
@@ -147,6 +193,7 @@ static void start_job(struct sim *sim, int32_t b)
         return;
     board->computing = true;
     board->started_us = board_clock(sim, board);
+    board->computing_us = sim->now_us;
     sim_put(sim, sim->now_us + (uint64_t)compute_us(board, &message),
             (struct sim_event){.kind = SIM_EVENT_COMPUTED, .board = b, .life = board->life});
 }
@@ -248,6 +295,7 @@ static void answer_frame(struct sim *sim, int32_t b, const struct proto_frame *f
 static void finish_job(struct sim *sim, int32_t b)
 {
     struct sim_board *board = &sim->boards[b];
+    board->busy_us = busy_us(sim, board);
     struct sim_packet *packet = sim_packets_take(&board->todo);
     struct proto_message message;
     board->computing = false;

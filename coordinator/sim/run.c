@@ -70,7 +70,7 @@ static bool wants_more(const struct sim *sim)
 {
     if (sim->next_seq < sim->settings.frames)
         return true;
-    return sim->settings.fault_count > 0 && !sim->tail_known;
+    return sim->settings.fault_count > 0 && sim->settings.tail_frames > 0 && !sim->tail_known;
 }
 
 static bool in_tail(const struct sim *sim)
@@ -93,7 +93,10 @@ static void read_next(struct sim *sim)
             continue;
         sim->slots[s].used = sim->reading = true;
         sim->read_slot = s;
-        sim_put(sim, sim->now_us + 1 + sim->settings.capture_us,
+        const uint64_t due_us = (uint64_t)((double)sim->next_seq * sim->settings.source_period_us);
+        const uint64_t at_us =
+            sim->start_us + due_us > sim->now_us ? sim->start_us + due_us : sim->now_us;
+        sim_put(sim, at_us + 1 + sim->settings.capture_us,
                 (struct sim_event){.kind = SIM_EVENT_READ, .index = s});
         return;
     }
@@ -262,6 +265,8 @@ static void hear(struct sim *sim, int32_t b, const struct proto_message *message
     case PROTO_MESSAGE_HELLO:
         sim_log(sim, "rank %d -> HELLO", b + 1);
         sim_check_joined(sim, b, packet);
+        if (sim->boards[b].settings->known)
+            coordinator_core_know(sim->core, b, &sim->boards[b].settings->speed);
         coordinator_core_joined(sim->core, b, &message->hello, sim->now_us);
         break;
     case PROTO_MESSAGE_READY:
@@ -506,6 +511,8 @@ static void close_all(struct sim *sim)
 static void tell_end(struct sim *sim)
 {
     struct sim_outcome *outcome = sim->outcome;
+    for (int32_t b = 0; b < sim->settings.board_count; b++)
+        outcome->joules += sim->boards[b].joules;
     outcome->ran_out = sim->done;
     outcome->tile_count = coordinator_core_tiles(sim->core);
     sim_check_usable(sim, outcome->usable);
@@ -530,6 +537,8 @@ int sim_run(const struct sim_settings *settings, struct sim_outcome *outcome)
         turn(&sim);
         while (going(&sim))
             next(&sim);
+        for (int32_t b = 0; b < settings->board_count; b++)
+            sim_board_account(&sim, b);
         if (sim.done) {
             sim_check_done(&sim);
             afterwards(&sim);

@@ -28,6 +28,7 @@ struct sim_board_settings {
     uint64_t prepare_us;          /* from PLAN to READY */
     uint64_t beat_us;             /* 100 ms */
     double idle_w, busy_w;        /* NAN: not known */
+    bool known; /* the core is told its speed when it joins, as from a board's file */
 };
 void sim_board_defaults(struct sim_board_settings *board);
 
@@ -47,12 +48,13 @@ struct sim_settings {
     uint64_t frames;               /* at least so many */
     double unreadable;             /* share of frames that can't be read; 0 */
     uint64_t capture_us;           /* reading one */
+    double source_period_us;       /* 0: as fast as they are taken; else at most so often */
     enum sim_answers answers;      /* NONE */
     uint64_t seed;
     int32_t fault_count;
     const struct sim_fault *faults; /* borrowed */
     /* With faults: so long after the last one full speed is expected, and measured over so many frames:
-     * more are read until then. */
+     * more are read until then. 0 frames: the run ends when `frames` are read. */
     uint64_t recovery_us;
     uint64_t tail_frames;
     FILE *log; /* NULL; every event, a line each */
@@ -70,6 +72,7 @@ struct sim_outcome {
     uint64_t hash;         /* of everything that happened */
     uint64_t first_us;     /* first FRAME sent */
     uint64_t last_us;      /* last report */
+    double joules;         /* of all boards, from first_us on; NAN: some board has no watts */
     double tail_period_us; /* of frames at the end; NAN: too few */
     int32_t done_status;
     bool ran_out; /* DONE came */

@@ -70,12 +70,15 @@ struct sim_board {
     uint32_t queued;         /* FRAMEs among them */
     uint32_t frames;         /* FRAMEs for it that exist anywhere */
     bool computing;
-    uint64_t started_us; /* board's clock */
+    uint64_t started_us;   /* board's clock */
+    uint64_t computing_us; /* ours: since when */
     struct sim_random random;
     uint64_t beats;
-    uint32_t wire_state; /* enum proto_worker_state, for BEAT */
-    bool beat_waits;     /* the last one has not left yet */
-    int64_t clock_us;    /* its clock minus ours */
+    uint64_t began_us, busy_us; /* process started; spent computing FRAMEs since */
+    double joules;              /* of all its processes */
+    uint32_t wire_state;        /* enum proto_worker_state, for BEAT */
+    bool beat_waits;            /* the last one has not left yet */
+    int64_t clock_us;           /* its clock minus ours */
     /* faults that hold now */
     int hangs, stucks;
     double slow;
@@ -164,6 +167,8 @@ struct sim_packet *sim_packets_take(struct sim_packets *list);
 
 /* board.c */
 void sim_board_start(struct sim *sim, int32_t board, uint64_t after_us);
+/* Its energy until now goes into the account: the run ends, or its process does. */
+void sim_board_account(struct sim *sim, int32_t board);
 void sim_board_die(struct sim *sim, int32_t board);
 void sim_board_event(struct sim *sim, const struct sim_event *event);
 void sim_board_go_on(struct sim *sim, int32_t board); /* a HANG or STUCK has ended */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "proto/status.h"
 
@@ -40,18 +41,18 @@ static void boards_draw(struct sim_trial *trial, struct sim_random *random)
     }
 }
 
-static void faults_draw(struct sim_trial *trial, struct sim_random *random, uint32_t kinds)
+void sim_trial_draw_faults(struct sim_trial *trial, struct sim_random *random, uint32_t kinds,
+                           uint64_t from_us, uint64_t to_us, uint64_t long_us)
 {
     const int count = (int)sim_random_below(random, SIM_TRIAL_FAULTS_MAX + 1);
     const int32_t boards = trial->settings.board_count;
-    /* Most clusters keep a board that nothing ever happens to: its frames must all be complete. */
     const int32_t spared = sim_random_chance(random, 0.7) ? 1 : 0;
+    trial->settings.faults = trial->faults;
     trial->settings.fault_count = 0;
     for (int i = 0; i < count && boards > spared; i++) {
         const int32_t board =
             spared + (int32_t)sim_random_below(random, (uint64_t)(boards - spared));
-        const struct sim_fault fault =
-            sim_fault_draw(random, board, FAULTS_FROM_US, FAULTS_TO_US, FAULT_LONG_US);
+        const struct sim_fault fault = sim_fault_draw(random, board, from_us, to_us, long_us);
         if (kinds >> fault.kind & 1)
             trial->faults[trial->settings.fault_count++] = fault;
     }
@@ -88,7 +89,6 @@ void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model
     s->board_count =
         (int32_t)sim_random_within(&random, 1, sim_random_chance(&random, 0.5) ? 4 : 8);
     s->boards = trial->boards;
-    s->faults = trial->faults;
     s->jitter_us = sim_random_chance(&random, 0.5) ? 0 : 500;
     s->frames = 20;
     s->capture_us = 3000;
@@ -96,7 +96,7 @@ void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model
     s->answers = SIM_ANSWERS_RANDOM;
     s->seed = seed;
     boards_draw(trial, &random);
-    faults_draw(trial, &random, kinds);
+    sim_trial_draw_faults(trial, &random, kinds, FAULTS_FROM_US, FAULTS_TO_US, FAULT_LONG_US);
 }
 
 struct periods {
@@ -115,16 +115,16 @@ static void on_report(void *arg, const struct coordinator_frame_report *report, 
 /* The period of the boards that are left, in a run of their own. */
 static int healthy_run(struct sim_trial *trial)
 {
-    struct sim_board_settings boards[SIM_TRIAL_BOARDS_MAX];
     struct sim_settings settings = trial->settings;
     struct sim_outcome outcome;
     struct periods periods = {.warm_up = WARM_UP_FRAMES};
+    struct sim_board_settings *boards = calloc((size_t)settings.board_count, sizeof *boards);
+    if (!boards)
+        return PROTO_NO_MEMORY;
     settings.board_count = 0;
     for (int32_t b = 0; b < trial->settings.board_count; b++)
         if (trial->outcome.usable[b])
             boards[settings.board_count++] = trial->settings.boards[b];
-    if (settings.board_count == 0)
-        return PROTO_OK;
     settings.boards = boards;
     settings.fault_count = 0;
     settings.other_frame = (struct proto_size){0, 0};
@@ -135,7 +135,10 @@ static int healthy_run(struct sim_trial *trial)
     settings.log = NULL;
     settings.on_report = on_report;
     settings.on_report_arg = &periods;
-    int status = sim_run(&settings, &outcome);
+    int status = settings.board_count > 0 ? sim_run(&settings, &outcome) : PROTO_OK;
+    free(boards);
+    if (settings.board_count == 0)
+        return status;
     if (!status && outcome.broken[0])
         snprintf(trial->verdict, sizeof trial->verdict, "without faults: %s", outcome.broken);
     else if (!status)
@@ -176,8 +179,8 @@ void sim_trial_print(const struct sim_trial *trial, FILE *out)
     fprintf(out, "seed %" PRIu64 ": %d boards, frames of %d x %d, depth %d, %d faults\n",
             trial->seed, s->board_count, s->frame.w, s->frame.h, s->core.depth, s->fault_count);
     for (int32_t b = 0; b < s->board_count; b++)
-        fprintf(out, "  rank %d: %g MACs/us, link %g MB/s\n", b + 1, s->boards[b].speed.macs_per_us,
-                s->boards[b].speed.bytes_per_us);
+        fprintf(out, "  rank %d: %s, %g MACs/us, link %g MB/s\n", b + 1, s->boards[b].name,
+                s->boards[b].speed.macs_per_us, s->boards[b].speed.bytes_per_us);
     for (int i = 0; i < s->fault_count; i++)
         fprintf(out, "  %s\n", sim_fault_text(&s->faults[i], text, sizeof text));
 }

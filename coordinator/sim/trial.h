@@ -25,6 +25,10 @@ struct sim_trial {
  * faults of kind k happen. Pure: change what you like afterwards, then run. */
 void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model, uint64_t seed,
                     uint32_t kinds);
+/* Faults for the boards of trial->settings, up to SIM_TRIAL_FAULTS_MAX that begin within [from_us, to_us]
+ * and last up to long_us. Most clusters keep a board that nothing ever happens to. */
+void sim_trial_draw_faults(struct sim_trial *trial, struct sim_random *random, uint32_t kinds,
+                           uint64_t from_us, uint64_t to_us, uint64_t long_us);
 /* Run it, and once more without faults to see whether it came back to full speed. Returns as sim_run. */
 int sim_trial_run(struct sim_trial *trial);
 /* The cluster and the list of faults, a line each. */

@@ -78,6 +78,7 @@ static void crash(struct sim *sim, const struct sim_fault *fault)
     struct sim_board *board = &sim->boards[fault->board];
     if (board->state == SIM_BOARD_OFF || board->state == SIM_BOARD_STOPPED)
         return;
+    sim_board_account(sim, fault->board);
     sim_board_die(sim, fault->board);
     board->without_notice = fault->amount > 0;
     if (!board->without_notice && sim_random_chance(&sim->random, 0.5))

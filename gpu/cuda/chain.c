@@ -31,24 +31,44 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Bytes of the two buffers between the layers; the input lies in the first, the scores in neither. */
-static void between_bytes(const struct cuda_net *net, struct proto_size size, size_t bytes[2])
+/* The steps for an input of h x w, what they need between them, and the cells. */
+static void steps_build(struct cuda_chain *chain, const struct cuda_net *net, int h, int w)
 {
     const struct cuda_device *device = (const struct cuda_device *)net->base.device;
-    bytes[0] = (size_t)size.h * (size_t)size.w * (size_t)device->vector * device->element;
+    struct proto_size size = {.w = w, .h = h};
+    size_t *bytes = chain->between_bytes;
+    chain->base = (struct gpu_chain){.net = chain->base.net, .h = h, .w = w};
+    chain->count = 0;
+    chain->macs = 0;
+    /* The input lies in the first, the scores in neither. */
+    bytes[0] = (size_t)h * (size_t)w * (size_t)device->vector * device->element;
     bytes[1] = 0;
-    for (int i = 0; i + 1 < net->count; i++) {
-        size = gpu_shape_layer(&net->layers[i].shape, size);
-        const size_t out = (size_t)size.h * (size_t)size.w * (size_t)net->layers[i].out_c;
-        bytes[(i + 1) % 2] = larger(bytes[(i + 1) % 2], out * device->element);
+    for (int i = 0; i < net->count; i++) {
+        struct cuda_step *step = &chain->steps[chain->count++];
+        *step =
+            (struct cuda_step){.layer = &net->layers[i], .size = layer_size(&net->layers[i], size)};
+        size = gpu_shape_layer(&step->layer->shape, size);
+        chain->macs += (double)gpu_shape_weights(&step->layer->shape) * size.h * size.w;
+        if (i == 0 && device->fuses && net->count > 2 &&
+            net->layers[1].shape.kind == PROTO_LAYER_POOL) {
+            step->pool = layer_size(&net->layers[1], size);
+            step->fused = cuda_first_fits(&step->size, &step->pool);
+        }
+        if (step->fused)
+            size = gpu_shape_layer(&net->layers[++i].shape, size);
+        const size_t out = (size_t)size.h * (size_t)size.w * (size_t)step->layer->out_c;
+        if (i + 1 < net->count)
+            bytes[chain->count % 2] = larger(bytes[chain->count % 2], out * device->element);
     }
+    chain->base.rows = size.h;
+    chain->base.cols = size.w;
 }
 
 size_t cuda_chain_bytes(const struct cuda_chain *chain, int h)
 {
-    size_t bytes[2];
-    between_bytes(net_of(chain), (struct proto_size){.w = chain->base.w, .h = h}, bytes);
-    return bytes[0] + bytes[1] + chain->workspace_bytes;
+    struct cuda_chain other = {.base.net = chain->base.net};
+    steps_build(&other, net_of(chain), h, chain->base.w);
+    return other.between_bytes[0] + other.between_bytes[1] + chain->workspace_bytes;
 }
 
 /* cuDNN's kernel for a step, or none: then the own one computes it. */
@@ -56,15 +76,20 @@ static int conv_choose(struct cuda_device *device, const struct cuda_chain *chai
                        struct cuda_step *step)
 {
     const bool last = step == &chain->steps[chain->count - 1];
-    if (step->layer->shape.kind != PROTO_LAYER_CONV || last || device->options & CUDA_OWN)
+    if (step->layer->shape.kind != PROTO_LAYER_CONV || last || step->fused ||
+        device->options & CUDA_OWN)
         return PROTO_OK;
     int status = cuda_dnn_conv_open(device->lanes[0].dnn, &step->size, device->half,
                                     step->layer->shape.relu, device->workspace_max, &step->conv);
     if (status != PROTO_UNSUPPORTED)
         return status;
-    proto_log_warn(
-        "gpu", "cuDNN has no kernel for layer %.63s on %d x %d pixels: the own, slower one is used",
-        step->layer->shape.name, (int)step->size.in_w, (int)step->size.in_h);
+    if (!device->own_said)
+        proto_log_warn("gpu",
+                       "cuda:%d: cuDNN has no kernel for layer %.63s on %d x %d pixels: the own, "
+                       "slower one is used, also where this is not said again",
+                       device->index, step->layer->shape.name, (int)step->size.in_w,
+                       (int)step->size.in_h);
+    device->own_said = true;
     return PROTO_OK;
 }
 
@@ -103,24 +128,13 @@ int cuda_chain_open(struct gpu_net *base, int h, int w, struct gpu_chain **out)
     struct cuda_chain *chain = calloc(1, sizeof *chain);
     if (!chain)
         return PROTO_NO_MEMORY;
-    struct proto_size size = {.w = w, .h = h};
-    chain->base = (struct gpu_chain){.net = base, .h = h, .w = w};
-    chain->count = net->count;
-    for (int i = 0; i < net->count; i++) {
-        struct cuda_step *step = &chain->steps[i];
-        step->layer = &net->layers[i];
-        step->size = layer_size(step->layer, size);
-        size = gpu_shape_layer(&step->layer->shape, size);
-        chain->macs += (double)gpu_shape_weights(&step->layer->shape) * size.h * size.w;
-    }
+    chain->base.net = base;
+    steps_build(chain, net, h, w);
     int status = cuda_enter((struct cuda_device *)base->device);
-    if (size.h < 1 || size.w < 1) {
+    if (chain->base.rows < 1 || chain->base.cols < 1) {
         proto_log_error("gpu", "no window fits into %d x %d pixels", w, h);
         status = PROTO_INVALID;
     }
-    chain->base.rows = size.h;
-    chain->base.cols = size.w;
-    between_bytes(net, (struct proto_size){.w = w, .h = h}, chain->between_bytes);
     if (status == PROTO_OK)
         status = convs_choose(chain);
     if (status != PROTO_OK) {

@@ -6,8 +6,6 @@
  * memory. Sums run over rows, columns, then channels of the window for every map size: a cell has the same
  * bits in any tile.
  */
-#include <type_traits>
-
 #include "gpu/cuda/kernel.cuh"
 
 enum { THREADS = 256, TILE = 64, EACH = 4, DEPTH = 8, SIDE = TILE / EACH };

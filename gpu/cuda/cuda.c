@@ -12,8 +12,8 @@
 
 enum { LANES_LARGE = 8, LANES_SMALL = 4, LARGE_FROM = 32 /* multiprocessors */ };
 
-const char *const cuda_options[] = {"nograph",   "serial", "copy", "dynamic",
-                                    "roundtrip", "own",    NULL};
+const char *const cuda_options[] = {"nograph", "serial", "copy",    "dynamic", "roundtrip",
+                                    "own",     "timed",  "unfused", NULL};
 
 int cuda_enter(struct cuda_device *device)
 {
@@ -90,10 +90,20 @@ static int machine_look(struct cuda_device *device)
     device->lane_count = device->options & CUDA_SERIAL ? 1
                          : processors >= LARGE_FROM    ? LANES_LARGE
                                                        : LANES_SMALL;
+    status = CUDA_STATUS(cuda_first_runs(&device->fuses));
+    if (status != PROTO_OK)
+        return status;
+    device->fuses = device->fuses && device->half && !(device->options & (CUDA_OWN | CUDA_UNFUSED));
     /* Which kernels fit must not depend on what happens to be free: equal GPUs, equal kernels. */
     device->workspace_max = total_bytes / 64;
     kernels_write(device, &prop, major, minor);
     return PROTO_OK;
+}
+
+static void event_close(cudaEvent_t event)
+{
+    if (event)
+        (void)CUDA_STATUS(cudaEventDestroy(event));
 }
 
 static void cuda_close(struct gpu_device *base)
@@ -104,8 +114,9 @@ static void cuda_close(struct gpu_device *base)
         cuda_transfer_close(device);
         for (int i = 0; i < CUDA_LANES_MAX; i++)
             cuda_lane_close(&device->lanes[i]);
-        if (device->fork)
-            (void)CUDA_STATUS(cudaEventDestroy(device->fork));
+        event_close(device->fork);
+        event_close(device->begun);
+        event_close(device->ended);
     }
     cuda_frame_close(device);
     free(device->bounce);
@@ -134,6 +145,10 @@ static int cuda_open(const char *argument, enum gpu_precision precision,
         status = machine_look(device);
     if (status == PROTO_OK)
         status = CUDA_STATUS(cudaEventCreateWithFlags(&device->fork, cudaEventDisableTiming));
+    if (status == PROTO_OK)
+        status = CUDA_STATUS(cudaEventCreateWithFlags(&device->begun, cudaEventDefault));
+    if (status == PROTO_OK)
+        status = CUDA_STATUS(cudaEventCreateWithFlags(&device->ended, cudaEventDefault));
     for (int i = 0; i < device->lane_count && status == PROTO_OK; i++)
         status = cuda_lane_open(&device->lanes[i]);
     if (status != PROTO_OK) {

@@ -33,6 +33,8 @@ enum {
     CUDA_DYNAMIC = 8, /* buffers and algorithms are made again for every tile */
     CUDA_ROUNDTRIP = 16, /* each layer's output goes to the CPU and back */
     CUDA_OWN = 32,       /* own convolution kernels instead of cuDNN's */
+    CUDA_TIMED = 64,     /* frame_times are the GPU\'s own, by events, instead of the clock\'s */
+    CUDA_UNFUSED = 128,  /* the first layer and its pool one after the other */
 };
 extern const char *const cuda_options[];
 
@@ -100,13 +102,15 @@ struct cuda_device {
     struct gpu_device base;
     int index;
     unsigned options;
-    bool half, softmax, mapped;
+    bool half, softmax, mapped, fuses;
+    bool own_said;        /* that cuDNN lacks a kernel */
     size_t element;       /* bytes of an activation */
     int32_t vector;       /* channels are padded to multiples of this */
     size_t workspace_max; /* the same on equal GPUs, whatever is free */
     int lane_count;
     struct cuda_lane lanes[CUDA_LANES_MAX];
     cudaEvent_t fork;
+    cudaEvent_t begun, ended; /* TIMED: around a frame's work */
     struct cuda_transfer transfer;
     struct cuda_frame frame;
     struct cuda_sequence sequences[CUDA_SEQUENCES];
@@ -134,6 +138,8 @@ struct cuda_net {
 struct cuda_step {
     const struct cuda_layer *layer;
     struct cuda_layer_size size;
+    struct cuda_layer_size pool; /* of the pool that is done with it, if `fused` */
+    bool fused;
     struct cuda_dnn_conv *conv; /* NULL: own kernel, or no convolution */
 };
 

@@ -182,6 +182,14 @@ int cuda_frame_local_nms(struct gpu_chain *base, const struct proto_tile_area *a
     return PROTO_OK;
 }
 
+/* TIMED: where the GPU is. */
+static int mark(struct cuda_device *device, cudaEvent_t event)
+{
+    return device->options & CUDA_TIMED
+               ? CUDA_STATUS(cudaEventRecord(event, device->lanes[0].stream))
+               : PROTO_OK;
+}
+
 static int frame_run_whole(struct cuda_device *device, uint32_t count)
 {
     struct cuda_frame *frame = &device->frame;
@@ -195,9 +203,13 @@ static int frame_run_whole(struct cuda_device *device, uint32_t count)
     memcpy(in, frame->tiles, count * sizeof *frame->tiles);
     if (frame->bytes > 0)
         memcpy(in + device->transfer.pixel_offset, frame->pixels, frame->bytes);
-    status = cuda_transfer_in(device, frame->bytes);
+    status = mark(device, device->begun);
+    if (status == PROTO_OK)
+        status = cuda_transfer_in(device, frame->bytes);
     if (status == PROTO_OK)
         status = cuda_sequence_run(device, sequence);
+    if (status == PROTO_OK)
+        status = mark(device, device->ended);
     if (status == PROTO_OK)
         return cuda_transfer_finish(device, frame->tiles, frame->answers, count);
     for (int i = 0; i < device->lane_count;
@@ -228,6 +240,11 @@ int cuda_frame_end(struct gpu_device *base)
         status = frame_run_whole(device, frame->whole);
     }
     frame->whole_us = now_us() - start_us;
+    if (status == PROTO_OK && frame->whole && device->options & CUDA_TIMED) {
+        float ms = 0;
+        status = CUDA_STATUS(cudaEventElapsedTime(&ms, device->begun, device->ended));
+        frame->whole_us = (double)ms * 1e3;
+    }
     frame->open = false;
     frame->calls = 0;
     frame->pixels = NULL;

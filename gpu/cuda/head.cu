@@ -4,8 +4,6 @@
  * must stay fp32. One warp a cell: each thread takes every 32nd vector of 16 bytes, then the partial sums are
  * added in a tree, always the same one.
  */
-#include <type_traits>
-
 #include "gpu/cuda/kernel.cuh"
 
 enum { THREADS = 128, CELLS = THREADS / CUDA_WARP };

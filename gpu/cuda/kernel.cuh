@@ -4,8 +4,10 @@
 
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
+#include <type_traits>
 
 #include "gpu/cuda/kernels.h"
+#include "gpu/cuda/launch.cuh"
 
 enum { CUDA_WARP = 32 };
 
@@ -62,7 +64,7 @@ inline cudaError_t cuda_launch(void (*kernel)(P...), dim3 grid, dim3 block, cuda
                                typename std::common_type<P>::type... arguments)
 {
     void *addresses[] = {(void *)&arguments...};
-    return cudaLaunchKernel(kernel, grid, block, addresses, 0, stream);
+    return cuda_launch_function(kernel, grid, block, addresses, stream);
 }
 
 #endif

@@ -45,6 +45,15 @@ cudaError_t cuda_conv_launch(const struct cuda_layer_size *size, bool half, bool
                              const void *in, const void *weights, const void *bias, void *out,
                              cudaStream_t stream);
 
+/* The first convolution and the pool behind it in one, for halves: does it fit these layers; was it compiled for a
+ * chip that has what it takes (the error is of asking); and run it. */
+bool cuda_first_fits(const struct cuda_layer_size *conv, const struct cuda_layer_size *pool);
+cudaError_t cuda_first_runs(bool *runs);
+cudaError_t cuda_first_launch(const struct cuda_layer_size *conv,
+                              const struct cuda_layer_size *pool, bool relu, const void *in,
+                              const void *weights, const void *bias, void *out,
+                              cudaStream_t stream);
+
 /* The last layer and the score: score = z[1] - z[0] in fp32, or z[0] where outputs is 1; with softmax
  * its probability, in the precision of the activations. weights: outputs x kh x kw x in_c. */
 cudaError_t cuda_head_launch(const struct cuda_layer_size *size, bool half, int32_t outputs,

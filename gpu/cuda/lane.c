@@ -89,6 +89,9 @@ static int step_run(const struct cuda_device *device, struct cuda_lane *lane,
     const struct cuda_layer *layer = step->layer;
     if (layer->shape.kind == PROTO_LAYER_POOL)
         return CUDA_STATUS(cuda_pool_launch(&step->size, device->half, in, out, lane->stream));
+    if (step->fused)
+        return CUDA_STATUS(cuda_first_launch(&step->size, &step->pool, layer->shape.relu, in,
+                                             layer->weights, layer->bias, out, lane->stream));
     if (step->conv)
         return cuda_dnn_conv_run(lane->dnn, step->conv, in, layer->weights, layer->bias,
                                  lane->workspace, out);
@@ -101,9 +104,10 @@ int cuda_lane_run(struct cuda_lane *lane, struct cuda_chain *chain, float *score
     struct cuda_device *device = cuda_device_of(&chain->base);
     int last = chain->count - 1, status = PROTO_OK;
     for (int i = 0; i < last && status == PROTO_OK; i++) {
-        const struct cuda_layer_size *size = &chain->steps[i].size;
+        const struct cuda_step *step = &chain->steps[i];
+        const struct cuda_layer_size *size = step->fused ? &step->pool : &step->size;
         void *out = lane->between[(i + 1) % 2];
-        status = step_run(device, lane, &chain->steps[i], lane->between[i % 2], out);
+        status = step_run(device, lane, step, lane->between[i % 2], out);
         if (status == PROTO_OK && device->options & CUDA_ROUNDTRIP)
             status = bounce(device, lane, out,
                             (size_t)size->out_h * (size_t)size->out_w * (size_t)size->out_c *

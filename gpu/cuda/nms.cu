@@ -5,8 +5,6 @@
  * survivor its place among those of the chunk. So the order, and every bit, is that of gpu/ref. Almost all
  * threads stop at the threshold: few look at the 21 scores of a window.
  */
-#include <type_traits>
-
 #include "gpu/cuda/kernel.cuh"
 
 enum { THREADS = 512, WARPS = THREADS / CUDA_WARP };

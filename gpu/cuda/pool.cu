@@ -1,8 +1,6 @@
 /* Max-pooling, NHWC. Bound by memory: one thread an output vector of 16 bytes, neighbouring threads
  * neighbouring channels, so that loads and stores of a warp are whole lines.
  */
-#include <type_traits>
-
 #include "gpu/cuda/kernel.cuh"
 
 enum { THREADS = 256 };

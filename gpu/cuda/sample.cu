@@ -3,8 +3,6 @@
  * One thread a pixel, 16 bytes stored each: three channels and zeros up to a whole vector. Coordinates are
  * integers and the two roundings are spelled out, so the bits are those of gpu/ref.
  */
-#include <type_traits>
-
 #include "gpu/cuda/kernel.cuh"
 #include "gpu/sampling.h"
 

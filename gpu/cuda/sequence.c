@@ -111,7 +111,8 @@ static void complain_of_memory(struct cuda_device *device, const struct cuda_seq
     (void)CUDA_STATUS(cudaMemGetInfo(&free_bytes, &total_bytes));
     const int rows = rows_that_fit(chain, free_bytes / 8 * 7); /* some goes to page sizes */
     if (rows > 0)
-        snprintf(advice, sizeof advice, "tiles of at most %d rows of cells would fit", rows);
+        snprintf(advice, sizeof advice, "tiles of at most %d rows of cells (tile_rows) would fit",
+                 rows);
     proto_log_error(
         "gpu",
         "cuda:%d: no memory for the tile set: of its %u tiles the largest, %d x %d pixels "

@@ -1,10 +1,12 @@
 /* Device "ref": the reference operators behind the device table. Slow on purpose: it is the truth
- * that tests compare with, not a way to find people.
+ * that tests compare with, not a way to find people. In f16 the input, the weights and what each layer
+ * but the last gives are rounded to half, as the device cpu does: an oracle that needs no library.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "gpu/backends.h"
+#include "gpu/cpu/simd.h"
 #include "gpu/ref/ref.h"
 #include "gpu/sampling.h"
 #include "gpu/shape.h"
@@ -13,6 +15,7 @@
 
 struct ref_device {
     struct gpu_device base;
+    bool half;
     const uint8_t *pixels;
     size_t bytes;
 };
@@ -34,7 +37,6 @@ struct ref_chain {
 static int ref_open(const char *argument, enum gpu_precision precision,
                     const struct gpu_settings *settings, struct gpu_device **out)
 {
-    (void)precision;
     if (argument) {
         proto_log_error("gpu", "device 'ref' takes no argument, not '%s'", argument);
         return PROTO_INVALID;
@@ -46,8 +48,16 @@ static int ref_open(const char *argument, enum gpu_precision precision,
     struct ref_device *device = calloc(1, sizeof *device);
     if (!device)
         return PROTO_NO_MEMORY;
+    device->half = precision == GPU_F16;
     *out = &device->base;
     return PROTO_OK;
+}
+
+/* As the device keeps values. */
+static void keep(const struct gpu_device *device, float *values, size_t count)
+{
+    for (size_t i = 0; i < count && ((const struct ref_device *)device)->half; i++)
+        values[i] = cpu_round_half(values[i]);
 }
 
 static void ref_close(struct gpu_device *device)
@@ -79,6 +89,13 @@ static int ref_net_open(struct gpu_device *device, const struct proto_layer *lay
     if (status != PROTO_OK) {
         free(net);
         return status;
+    }
+    float *weights = net->weights;
+    for (int i = 0; i < count; i++) {
+        if (layers[i].kind != PROTO_LAYER_CONV)
+            continue;
+        keep(device, weights, gpu_shape_weights(&layers[i]));
+        weights += gpu_shape_weights(&layers[i]) + (size_t)layers[i].cout;
     }
     net->base.device = device;
     net->count = count;
@@ -146,9 +163,12 @@ static int ref_sample(struct gpu_chain *base, const struct proto_sampling *sampl
 {
     const struct ref_device *device = (const struct ref_device *)base->net->device;
     int status = gpu_sampling_check(sampling, device->bytes);
-    if (status == PROTO_OK)
-        gpu_ref_sample(sampling, device->pixels, ((struct ref_chain *)base)->input);
-    return status;
+    float *input = ((struct ref_chain *)base)->input;
+    if (status != PROTO_OK)
+        return status;
+    gpu_ref_sample(sampling, device->pixels, input);
+    keep(&device->base, input, (size_t)base->h * (size_t)base->w * PROTO_CHANNELS);
+    return PROTO_OK;
 }
 
 static int ref_run(struct gpu_chain *base)
@@ -165,6 +185,8 @@ static int ref_run(struct gpu_chain *base)
         else
             gpu_ref_pool(layer, in, size, out);
         size = gpu_shape_layer(layer, size);
+        if (i + 1 < net->count)
+            keep(base->net->device, out, (size_t)layer->cout * (size_t)size.h * (size_t)size.w);
         in = out;
     }
     gpu_ref_score(in, net->layers[net->count - 1].cout, (size_t)size.h * (size_t)size.w,
@@ -196,6 +218,7 @@ static int ref_input_set(struct gpu_chain *base, const float *input)
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < PROTO_CHANNELS; c++)
             chain->input[c * pixels + i] = input[i * PROTO_CHANNELS + c];
+    keep(base->net->device, chain->input, pixels * PROTO_CHANNELS);
     return PROTO_OK;
 }
 
@@ -219,7 +242,7 @@ static int ref_scores_get(struct gpu_chain *base, float *scores)
 const struct gpu_backend gpu_ref_backend = {
     .name = "ref",
     .what = "plain loops: the reference for tests, slow",
-    .precisions = 1u << GPU_F32,
+    .precisions = 1u << GPU_F32 | 1u << GPU_F16,
     .usual = GPU_F32,
     .open = ref_open,
     .close = ref_close,

@@ -2,8 +2,11 @@
 enable_language(CXX)
 set(CMAKE_CXX_STANDARD 14)
 set(CMAKE_CXX_EXTENSIONS ON)
-get_directory_property(host DIRECTORY ${CMAKE_SOURCE_DIR} DEFINITION MUSTER_CUDA_HOST_SOURCES)
-get_directory_property(kernels DIRECTORY ${CMAKE_SOURCE_DIR} DEFINITION MUSTER_CUDA_KERNEL_SOURCES)
+include(${CMAKE_SOURCE_DIR}/gpu/cuda/sources.cmake)
+set(host ${MUSTER_CUDA_HOST_SOURCES})
+set(kernels ${MUSTER_CUDA_KERNEL_SOURCES})
+list(TRANSFORM host PREPEND ${CMAKE_SOURCE_DIR}/gpu/cuda/)
+list(TRANSFORM kernels PREPEND ${CMAKE_SOURCE_DIR}/gpu/cuda/)
 set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
 
 add_library(muster_emulated STATIC
@@ -29,9 +32,15 @@ foreach(test ops exact device operations)
     target_link_libraries(test_${test}_emulated PRIVATE muster_emulated muster_test_nets
         PkgConfig::CMOCKA)
 endforeach()
-add_executable(test_cuda test_cuda.c ${CMAKE_SOURCE_DIR}/tests/worker/exec_support.c)
-target_link_libraries(test_cuda PRIVATE muster_emulated muster_test_nets PkgConfig::CMOCKA)
-muster_emulated_test(test_cuda test_cuda "")
+add_library(muster_emulated_frames STATIC frames.c ${CMAKE_SOURCE_DIR}/tests/worker/exec_support.c)
+target_link_libraries(muster_emulated_frames PUBLIC muster_emulated muster_test_nets
+    PkgConfig::CMOCKA)
+foreach(test cuda frames)
+    add_executable(test_${test}_emulated test_${test}.c)
+    target_link_libraries(test_${test}_emulated PRIVATE muster_emulated_frames)
+endforeach()
+muster_emulated_test(test_cuda test_cuda_emulated "")
+muster_emulated_test(test_frames_emulated test_frames_emulated "")
 muster_emulated_test(test_device_emulated test_device_emulated "")
 foreach(precision f32 f16)
     muster_emulated_test(test_ops_emulated_${precision} test_ops_emulated ""

@@ -98,7 +98,7 @@ static void malformed_specs_are_refused(void **state)
     assert_refused("cpu,", PROTO_INVALID, "precision");
     assert_refused("cpu:0", PROTO_INVALID, "argument");
     assert_refused("ref:1,f32", PROTO_INVALID, "argument");
-    assert_refused("ref,f16", PROTO_UNSUPPORTED, "f16");
+    assert_refused("ref,bf16", PROTO_UNSUPPORTED, "bf16");
 }
 
 static void list_names_each_device_and_marks_the_usual_precision(void **state)

@@ -268,6 +268,26 @@ static void nets_with_pools_anywhere_match_the_reference(void **state)
     }
 }
 
+/* A device may take the first layer and its pool together: kernels of all shapes, and maps that end anywhere. */
+static void first_layers_with_a_pool_match_the_reference(void **state)
+{
+    (void)state;
+    const int32_t kernels[][2] = {{5, 5}, {1, 1}, {3, 3}, {7, 4}, {4, 7}, {1, 7}, {2, 5}, {7, 5}};
+    struct test_random random = {9};
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+        for (uint64_t round = 0; round < 4; round++) {
+            const struct test_layer list[] = {{'c', kernels[i][0], kernels[i][1], 1, 32},
+                                              {'p', 2, 2, 2, 0},
+                                              {'c', 1, 1, 1, (int32_t)round % 2 + 1},
+                                              {0}};
+            assert_net_near_truth(list, kernels[i][0] + test_random_int(&random, 1, 40),
+                                  kernels[i][1] + test_random_int(&random, 1, 90), round);
+        }
+    const struct test_layer large[] = {
+        {'c', 3, 3, 1, 32}, {'p', 2, 2, 2, 0}, {'c', 1, 1, 1, 1}, {0}};
+    assert_net_near_truth(large, 701, 420, 1);
+}
+
 static void default_topology_matches_the_reference(void **state)
 {
     (void)state;
@@ -724,6 +744,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(single_convolutions_match_the_reference),
         cmocka_unit_test(odd_channels_and_kernels_match_the_reference),
         cmocka_unit_test(nets_with_pools_anywhere_match_the_reference),
+        cmocka_unit_test(first_layers_with_a_pool_match_the_reference),
         cmocka_unit_test(default_topology_matches_the_reference),
         cmocka_unit_test(input_where_no_window_fits_is_refused),
         cmocka_unit_test(infinities_and_nans_do_not_spread_to_cells_that_do_not_see_them),

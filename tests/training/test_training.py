@@ -1,4 +1,5 @@
 """The training code's own checks: `python3 -m unittest discover tests/training` (needs training/requirements.txt)."""
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -176,6 +177,40 @@ class Negatives(unittest.TestCase):
                 b = (dx - .205 * s, dy - .5 * s, .41 * s, s)
                 i = evaluate.inter(a, b)
                 self.assertLess(i / (.41 + .41 * s * s - i), 0.5)
+
+
+class Windows(unittest.TestCase):
+    def test_turning_and_stretching_leaves_the_person_where_it_is(self):
+        rgb = np.zeros((240, 320, 3), np.uint8)
+        rgb[118:123, 158:163] = 255
+        for seed in range(8):
+            got, pad, x, y = windows.warp(rgb, 160.5, 120.5, 80.0, True, np.random.default_rng(seed))
+            self.assertEqual(pad, 0.0)                      # the frame's lower edge is not in the part
+            ys, xs = np.nonzero(got[..., 0] > 127)
+            self.assertAlmostEqual(ys.mean() + .5, y, delta=0.6)
+            self.assertAlmostEqual(xs.mean() + .5, x, delta=0.6)
+
+    def test_the_frames_lower_edge_stays_where_the_zero_rows_begin(self):
+        rgb = np.full((240, 320, 3), 200, np.uint8)
+        got, pad, x, y = windows.warp(rgb, 160.0, 180.0, 100.0, True, np.random.default_rng(1))
+        self.assertEqual(pad, 1.0)
+        self.assertEqual(got.shape[0] - y, 60)
+        self.assertTrue((got == 200).all())
+
+
+class Reproduce(unittest.TestCase):
+    def test_the_chains_use_only_options_that_the_commands_have(self):
+        folder = ROOT / "training"
+        common = (folder / "learn" / "cli.py").read_text()
+        for start in ([], ["--start", "models"]):
+            said = subprocess.run([sys.executable, str(folder / "reproduce"), "--list", *start], check=True, capture_output=True, text=True).stdout
+            lines = [line.split("training/", 1)[1].split() for line in said.splitlines() if line.startswith("[")]
+            self.assertGreater(len(lines), 10)
+            for name, *words in lines:
+                source = (folder / name).read_text() + common
+                for word in words:
+                    if word.startswith("--"):
+                        self.assertIn(f'"{word}"', source, f"{name} has no {word}")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,14 @@ void exec_plan_open(struct exec_plan *p, const struct exec_picture *picture,
                     float threshold)
 {
     const struct partition_tile_settings settings = {.max_rows = max_rows, .max_cols = max_cols};
-    int status = partition_tiles_open(&picture->pyramid, model, &settings, &p->tiles);
+    exec_plan_open_with(p, picture, model, &settings, threshold);
+}
+
+void exec_plan_open_with(struct exec_plan *p, const struct exec_picture *picture,
+                         const struct partition_model *model,
+                         const struct partition_tile_settings *settings, float threshold)
+{
+    int status = partition_tiles_open(&picture->pyramid, model, settings, &p->tiles);
     assert(status == PROTO_OK);
     (void)status;
     uint32_t count = p->tiles->count;

@@ -46,6 +46,9 @@ struct exec_plan {
 void exec_plan_open(struct exec_plan *plan, const struct exec_picture *picture,
                     const struct partition_model *model, int32_t max_rows, int32_t max_cols,
                     float threshold);
+void exec_plan_open_with(struct exec_plan *plan, const struct exec_picture *picture,
+                         const struct partition_model *model,
+                         const struct partition_tile_settings *settings, float threshold);
 void exec_plan_close(struct exec_plan *plan);
 
 /* A FRAME for some tiles: only the bands they need. */

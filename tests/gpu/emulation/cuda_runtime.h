@@ -29,6 +29,15 @@ struct dim3 {
     }
 };
 
+struct uint2 {
+    unsigned x, y;
+};
+
+inline uint2 make_uint2(unsigned x, unsigned y)
+{
+    return uint2{x, y};
+}
+
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
@@ -39,6 +48,8 @@ unsigned __ballot_sync(unsigned mask, int predicate);
 /* Every lane brings 8 bytes and gets those of lane `from`. */
 uint64_t emulated_exchange(unsigned mask, uint64_t value, unsigned from);
 unsigned emulated_lane();
+/* Six words of each lane of the warp, for all of them to see until the next gathering. */
+const uint32_t (*emulated_gather6(const uint32_t mine[6]))[6];
 
 template <class T> T __shfl_sync(unsigned mask, T value, int from)
 {
@@ -108,14 +119,6 @@ cudaError_t emulated_launch_with(void (*kernel)(P...), dim3 grid, dim3 block, vo
     auto copies = std::make_tuple(*(typename std::decay<P>::type *)arguments[I]...);
     return emulated_launch(grid, block, shared_bytes, stream,
                            [kernel, copies] { kernel(std::get<I>(copies)...); });
-}
-
-template <class... P>
-cudaError_t cudaLaunchKernel(void (*kernel)(P...), dim3 grid, dim3 block, void **arguments,
-                             size_t shared_bytes, cudaStream_t stream)
-{
-    return emulated_launch_with(kernel, grid, block, arguments, shared_bytes, stream,
-                                std::index_sequence_for<P...>());
 }
 
 #endif

@@ -32,6 +32,7 @@ struct fiber {
 
 struct warp {
     uint64_t values[2][WARP]; /* of this exchange and the last */
+    uint32_t words[2][WARP][6];
     unsigned arrived = 0, turn = 0;
 };
 
@@ -201,6 +202,15 @@ uint64_t emulated_exchange(unsigned mask, uint64_t value, unsigned from)
         warps[number].turn++;
     wait_as(state::at_warp_barrier);
     return warps[number].values[turn][from];
+}
+
+const uint32_t (*emulated_gather6(const uint32_t mine[6]))[6]
+{
+    const unsigned number = running->thread / WARP, turn = warps[number].turn & 1;
+    for (unsigned i = 0; i < 6; i++)
+        warps[number].words[turn][emulated_lane()][i] = mine[i];
+    emulated_exchange(0xffffffffu, 0, 0);
+    return warps[number].words[turn];
 }
 
 void __syncwarp(unsigned mask)
