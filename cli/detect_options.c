@@ -38,7 +38,6 @@ static const struct option_row {
      "camera)"},
     {'S', "split", "HOW",
      "what is shared out: tile; level (whole levels); frame (whole frames in turn, the baseline)"},
-    {'f', "profile", "FILE,...", "speeds of the workers, measured by `muster profile`"},
     {'l', "port", "RATE", "of the coordinator's link, such as 1Gbit/s; plans keep to it"},
     {'b', "budget", "WATTS", "for all workers together: frames wait, or boards, to keep to it"},
     {'x', "deadline", "MS", "report a frame after MS with what is there, and name what is missing"},
@@ -46,6 +45,8 @@ static const struct option_row {
      "on, or a device: this host computes too while no worker can; off (off)"},
     {'y', "silence", "MS",
      "a worker not heard of for MS is lost; 0: none ever is, nor is one late (500)"},
+    {'f', "profile", "FILES",
+     "of muster profile, with commas between them: plans are right from the first frame on"},
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
@@ -184,6 +185,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'f':
+        options->profiles = argument;
+        return *argument;
     case 'P':
         return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
     case 'H':
@@ -218,9 +222,6 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->split = argument;
         return strcmp(argument, "tile") == 0 || strcmp(argument, "level") == 0 ||
                strcmp(argument, "frame") == 0;
-    case 'f':
-        options->profiles = argument;
-        return *argument;
     case 'l':
         return read_rate(argument, &options->port_bytes_per_us);
     case 'b':
