@@ -42,12 +42,7 @@ static void print_help(void)
         "number,\n"
         "                      and files of `muster profile`: tx1,orin-nano@7W:3,here.yaml\n"
         "  --precision P       boards' figures: f16, f32 or bf16 (f16 where there is one)\n"
-        "  --model DIR         model folder, or name of one (paper)\n"
-        "  --size WxH          of the pictures (the camera's, the picture's or 640x480)\n"
-        "  --camera FILE       the camera (YAML): only where persons can stand is searched\n"
         "  --ground-plane MODE on or off (on with a camera)\n"
-        "  --tile-rows N, --tile-cols N\n"
-        "                      most rows and columns of cells of a tile; 0: no limit\n"
         "  --port RATE         of the coordinator's link, for example 1Gbit/s; none: no limit\n"
         "                      (117.6 MB/s, or none where no worker has a link)\n"
         "  --split KIND        tile, level, or frame: whole frames in turn (tile)\n"
@@ -63,11 +58,13 @@ static void print_help(void)
         "  --picture FILE      what the camera sees, to draw on\n"
         "  --json              one JSON object instead of tables (docs/plan.md)\n"
         "\n"
-        "examples:\n"
-        "  muster plan --workers tx1:4\n"
-        "  muster plan --workers tx1,nano:2 --camera configs/cameras/scene.yaml --what-if 1..16\n"
-        "  muster plan --workers orin-nano:4,xavier-nx:2 --budget 40W --plot watts.svg\n"
-        "  muster plan --camera camera.yaml --draw check.png --picture clip/f0010.png");
+        "What is shared out:");
+    puts(cli_work_help);
+    puts("\nexamples:\n"
+         "  muster plan --workers tx1:4\n"
+         "  muster plan --workers tx1,nano:2 --camera configs/cameras/scene.yaml --what-if 1..16\n"
+         "  muster plan --workers orin-nano:4,xavier-nx:2 --budget 40W --plot watts.svg\n"
+         "  muster plan --camera camera.yaml --draw check.png --picture clip/f0010.png");
 }
 
 static int usage(const char *option, const char *value, const char *valid)
@@ -79,19 +76,14 @@ static int usage(const char *option, const char *value, const char *valid)
 
 /* clang-format off */
 enum option_id {
-    OPTION_WORKERS = 256, OPTION_PRECISION, OPTION_MODEL, OPTION_SIZE, OPTION_CAMERA, OPTION_GROUND_PLANE,
-    OPTION_TILE_ROWS, OPTION_TILE_COLS, OPTION_PORT, OPTION_SPLIT, OPTION_WHAT_IF, OPTION_BUDGET,
+    OPTION_WORKERS = 256, OPTION_PRECISION, OPTION_GROUND_PLANE, OPTION_PORT, OPTION_SPLIT, OPTION_WHAT_IF, OPTION_BUDGET,
     OPTION_PLOT, OPTION_DRAW, OPTION_PICTURE, OPTION_JSON, OPTION_HELP,
 };
 static const struct option long_options[] = {
+    CLI_WORK_OPTIONS,
     {"workers", required_argument, NULL, OPTION_WORKERS},
     {"precision", required_argument, NULL, OPTION_PRECISION},
-    {"model", required_argument, NULL, OPTION_MODEL},
-    {"size", required_argument, NULL, OPTION_SIZE},
-    {"camera", required_argument, NULL, OPTION_CAMERA},
     {"ground-plane", required_argument, NULL, OPTION_GROUND_PLANE},
-    {"tile-rows", required_argument, NULL, OPTION_TILE_ROWS},
-    {"tile-cols", required_argument, NULL, OPTION_TILE_COLS},
     {"port", required_argument, NULL, OPTION_PORT},
     {"split", required_argument, NULL, OPTION_SPLIT},
     {"what-if", required_argument, NULL, OPTION_WHAT_IF},
@@ -104,16 +96,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 /* clang-format on */
-
-static int set_cells(const char *option, const char *text, int32_t *out)
-{
-    double value;
-    if (proto_config_number(text, &value) != PROTO_OK || value != floor(value) || value < 0 ||
-        value > PROTO_FRAME_SIDE_MAX)
-        return usage(option, text, "expected a whole number of cells, 0 for no limit");
-    *out = (int32_t)value;
-    return CLI_DONE;
-}
 
 static int set_port(struct options *o, const char *text)
 {
@@ -166,6 +148,7 @@ static int set_budget(struct options *o, const char *text)
 static int set_ground_plane(struct options *o, const char *text)
 {
     o->work.ground_plane = strcmp(text, "off") != 0;
+    o->work.ground_plane_said = true;
     if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
         return CLI_DONE;
     return usage("--ground-plane", text, "expected on or off");
@@ -180,22 +163,8 @@ static int set_option(struct options *o, int id, const char *value)
     case OPTION_PRECISION:
         o->precision = value;
         return CLI_DONE;
-    case OPTION_MODEL:
-        o->work.model = value;
-        return CLI_DONE;
-    case OPTION_SIZE:
-        return cli_parse_size(value, &o->work.size)
-                   ? CLI_DONE
-                   : usage("--size", value, "expected WxH in pixels, for example 640x480");
-    case OPTION_CAMERA:
-        o->work.camera = value;
-        return CLI_DONE;
     case OPTION_GROUND_PLANE:
         return set_ground_plane(o, value);
-    case OPTION_TILE_ROWS:
-        return set_cells("--tile-rows", value, &o->work.tiles.max_rows);
-    case OPTION_TILE_COLS:
-        return set_cells("--tile-cols", value, &o->work.tiles.max_cols);
     case OPTION_PORT:
         return set_port(o, value);
     case OPTION_SPLIT:
@@ -246,7 +215,13 @@ static int parse(int argc, char **argv, struct options *o, bool *help)
             *help = true;
             return CLI_DONE;
         }
-        code = set_option(o, id, optarg);
+        if (id < CLI_WORK_MODEL) {
+            code = set_option(o, id, optarg);
+            continue;
+        }
+        const char *valid = cli_work_option(&o->work, id, optarg);
+        if (valid)
+            return *valid ? usage(argv[optind - 2], optarg, valid) : CLI_USAGE;
     }
     if (!code && optind < argc)
         return usage("unexpected", argv[optind], "all arguments are options");
@@ -387,28 +362,20 @@ static void report(const struct session *s)
         cli_plan_print(stdout, &report);
 }
 
-int cli_plan(int argc, char **argv)
+static int run(struct options *options)
 {
-    struct options options = {.split_name = "tile", .budget_w = NAN};
-    bool help = false;
-    cli_work_defaults(&options.work);
-    const int code = parse(argc, argv, &options, &help);
-    if (help)
-        print_help();
-    if (code || help)
-        return code;
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return CLI_FAILED;
-    session->options = &options;
+    session->options = options;
     int status = read_picture(session);
     if (status == PROTO_OK)
-        status = cli_work_open(&options.work, &session->work);
-    if (status == PROTO_OK && options.workers)
+        status = cli_work_open(&options->work, &session->work);
+    if (status == PROTO_OK && options->workers)
         status = make_plan(session);
-    if (status == PROTO_OK && options.draw)
+    if (status == PROTO_OK && options->draw)
         status = draw(session);
-    if (status == PROTO_OK && options.plot)
+    if (status == PROTO_OK && options->plot)
         status = plot(session);
     if (status == PROTO_OK)
         report(session);
@@ -419,4 +386,18 @@ int cli_plan(int argc, char **argv)
     coordinator_image_free(&session->image);
     free(session);
     return cli_exit_code(status);
+}
+
+int cli_plan(int argc, char **argv)
+{
+    struct options options = {.split_name = "tile", .budget_w = NAN};
+    bool help = false;
+    cli_work_defaults(&options.work);
+    int code = parse(argc, argv, &options, &help);
+    if (help)
+        print_help();
+    if (!code && !help)
+        code = run(&options);
+    cli_work_settings_free(&options.work);
+    return code;
 }

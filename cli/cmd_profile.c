@@ -43,19 +43,15 @@ static void print_help(void)
         "part of a frame and the octave bases; under mpirun also the link to each worker: latency\n"
         "and rate, both ways. `muster plan` and `muster detect` take the profile for their plans.\n"
         "\n"
-        "  --model DIR         model folder, or name of one (paper); another model needs another\n"
-        "                      profile\n"
         "  --device SPEC       what computes (cpu)\n"
         "  --threads N         0: all cores (0 alone, 1 under mpirun)\n"
-        "  --size WxH          of the pictures (the camera's, or 640x480)\n"
-        "  --camera FILE       tiles of this camera's ground plane\n"
-        "  --tile-rows N       most rows of cells of a tile; 0: no limit\n"
-        "  --tile-cols N       most columns of cells of a tile; 0: no limit\n"
         "  --seconds X         measure for about so long, at least five frames (5)\n"
         "  --out FILE          where to (-: standard output). With several workers one file each:\n"
         "                      FILE-1.yaml, FILE-2.yaml, ...\n"
         "\n"
-        "Devices:");
+        "What is measured:");
+    puts(cli_work_help);
+    puts("\nDevices:");
     gpu_device_list(stdout);
     puts("\nexamples:\n"
          "  muster profile --device cpu,bf16 --out here.yaml\n"
@@ -72,17 +68,12 @@ static int usage(const char *option, const char *value, const char *valid)
 
 /* clang-format off */
 enum option_id {
-    OPTION_MODEL = 256, OPTION_DEVICE, OPTION_THREADS, OPTION_SIZE, OPTION_CAMERA, OPTION_TILE_ROWS,
-    OPTION_TILE_COLS, OPTION_SECONDS, OPTION_OUT, OPTION_HELP,
+    OPTION_DEVICE = 256, OPTION_THREADS, OPTION_SECONDS, OPTION_OUT, OPTION_HELP,
 };
 static const struct option long_options[] = {
-    {"model", required_argument, NULL, OPTION_MODEL},
+    CLI_WORK_OPTIONS,
     {"device", required_argument, NULL, OPTION_DEVICE},
     {"threads", required_argument, NULL, OPTION_THREADS},
-    {"size", required_argument, NULL, OPTION_SIZE},
-    {"camera", required_argument, NULL, OPTION_CAMERA},
-    {"tile-rows", required_argument, NULL, OPTION_TILE_ROWS},
-    {"tile-cols", required_argument, NULL, OPTION_TILE_COLS},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"out", required_argument, NULL, OPTION_OUT},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -96,7 +87,7 @@ static int set_number(int id, const char *text, double low, double high, double 
     if (proto_config_number(text, out) == PROTO_OK && *out >= low && *out <= high &&
         (id == OPTION_SECONDS || *out == floor(*out)))
         return CLI_DONE;
-    snprintf(option, sizeof option, "--%s", long_options[id - OPTION_MODEL].name);
+    snprintf(option, sizeof option, "--%s", id == OPTION_SECONDS ? "seconds" : "threads");
     snprintf(valid, sizeof valid, "expected a %snumber from %g to %g",
              id == OPTION_SECONDS ? "" : "whole ", low, high);
     return usage(option, text, valid);
@@ -114,26 +105,12 @@ static int set_count(int id, const char *text, double high, int32_t *out)
 static int set_option(struct options *o, int id, const char *value)
 {
     switch (id) {
-    case OPTION_MODEL:
-        o->work.model = value;
-        return CLI_DONE;
     case OPTION_DEVICE:
         o->device = value;
         return CLI_DONE;
     case OPTION_THREADS:
         o->threads_given = true;
         return set_count(id, value, 1024, &o->gpu.threads);
-    case OPTION_SIZE:
-        return cli_parse_size(value, &o->work.size)
-                   ? CLI_DONE
-                   : usage("--size", value, "expected WxH in pixels, for example 640x480");
-    case OPTION_CAMERA:
-        o->work.camera = value;
-        return CLI_DONE;
-    case OPTION_TILE_ROWS:
-        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->work.tiles.max_rows);
-    case OPTION_TILE_COLS:
-        return set_count(id, value, PROTO_FRAME_SIDE_MAX, &o->work.tiles.max_cols);
     case OPTION_SECONDS:
         return set_number(id, value, 0, 600, &o->measure.seconds);
     default:
@@ -156,7 +133,13 @@ static int parse(int argc, char **argv, struct options *o, bool *help)
             *help = true;
             return CLI_DONE;
         }
-        code = set_option(o, id, optarg);
+        if (id < CLI_WORK_MODEL) {
+            code = set_option(o, id, optarg);
+            continue;
+        }
+        const char *valid = cli_work_option(&o->work, id, optarg);
+        if (valid)
+            return *valid ? usage(argv[optind - 2], optarg, valid) : CLI_USAGE;
     }
     if (!code && optind < argc)
         return usage("unexpected", argv[optind], "all arguments are options");
@@ -434,7 +417,7 @@ static void swallow(void *arg, enum proto_log_level level, const char *area, con
 
 int cli_profile(int argc, char **argv)
 {
-    struct options options = {.device = "cpu", .out = "-"};
+    struct options options = {.out = "-"};
     struct proto_link *link = NULL;
     bool help = false;
     cli_work_defaults(&options.work);
@@ -452,11 +435,16 @@ int cli_profile(int argc, char **argv)
     proto_log_set_sink(NULL, NULL);
     if (help && first)
         print_help();
-    if (!options.threads_given)
+    if (!options.device)
+        options.device = options.work.config.device ? options.work.config.device : "cpu";
+    if (!options.threads_given && options.work.config.threads >= 0)
+        options.gpu.threads = options.work.config.threads;
+    else if (!options.threads_given)
         options.gpu.threads = link && link->size > 1 ? 1 : 0;
     if (!help)
         code = run(&options, link, code);
     if (launched)
         proto_link_mpi_exit(link, code);
+    cli_work_settings_free(&options.work);
     return code;
 }

@@ -45,6 +45,8 @@ static const struct option_row {
      "on, or a device: this host computes too while no worker can; off (off)"},
     {'y', "silence", "MS",
      "a worker not heard of for MS is lost; 0: none ever is, nor is one late (500)"},
+    {'f', "profile", "FILES",
+     "of muster profile, with commas between them: plans are right from the first frame on"},
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
@@ -183,6 +185,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'f':
+        options->profiles = argument;
+        return *argument;
     case 'P':
         return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
     case 'H':
@@ -341,6 +346,10 @@ enum detect_parse detect_options_parse(int argc, char **argv, bool speak,
         complain(speak, "--loop", " needs --frames N or --duration S", ": it would never end");
         return DETECT_BAD;
     }
+    if (!options->camera)
+        options->camera = options->config.camera;
+    if (!options->ground_plane)
+        options->ground_plane = options->config.ground_plane;
     if (!options->ground_plane)
         options->ground_plane = options->camera ? "on" : "off";
     if (!options->camera && strcmp(options->ground_plane, "off") != 0) {

@@ -123,7 +123,9 @@ static void post(struct coordinator_shell *shell, const struct coordinator_actio
         bands = coordinator_reader_slot(shell->reader, action->slot)->bands;
     const int status = coordinator_post_message(&shell->post, action->worker, message, bands);
     if (status)
-        coordinator_core_lost(shell->core, action->worker, proto_status_text(status), now_us());
+        coordinator_core_lost(shell->core, action->worker,
+                              status == PROTO_LOST ? "its link broke" : proto_status_text(status),
+                              now_us());
 }
 
 static void post_plan(struct coordinator_shell *shell, const struct coordinator_action *action)

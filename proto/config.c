@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/status.h"
 #include "proto/yaml.h"
@@ -40,7 +41,7 @@ struct raw_model {
 };
 struct raw_detect {
     char *model, *device, *threads, *depth, *tile_rows, *tile_cols, *halo_share, *tile_share,
-        *max_workers, *period_slack, *threshold, *beat;
+        *max_workers, *period_slack, *threshold, *beat, *camera, *ground_plane;
 };
 
 /* ---- schemas ---- */
@@ -127,6 +128,8 @@ static const cyaml_schema_field_t detect_fields[] = {
     OPTIONAL_NUMBER(raw_detect, period_slack),
     OPTIONAL_NUMBER(raw_detect, threshold),
     OPTIONAL_NUMBER(raw_detect, beat),
+    OPTIONAL_TEXT(raw_detect, camera, FILE_MAX_BYTES),
+    OPTIONAL_TEXT(raw_detect, ground_plane, NAME_MAX_BYTES),
     CYAML_FIELD_END
 };
 static const cyaml_schema_value_t detect_schema = {
@@ -357,7 +360,28 @@ static int read_detect(const struct proto_yaml *yaml, const struct raw_detect *r
                                      raw->beat);
         check_range(&check, "beat", config->beat_ms, 1, 60000);
     }
+    const char *ground = raw->ground_plane;
+    if (check.status == PROTO_OK && ground && strcmp(ground, "on") != 0 &&
+        strcmp(ground, "off") != 0 && strcmp(ground, "measure") != 0)
+        return proto_yaml_refuse(yaml, "ground_plane", "'%s' is not on, off or measure", ground);
     return check.status;
+}
+
+/* A file that another one names lies relative to that. */
+static int make_relative(const char *path, char **name)
+{
+    const char *slash = strrchr(path, '/');
+    if (!*name || **name == '/' || !slash)
+        return PROTO_OK;
+    const size_t folder = (size_t)(slash - path) + 1, len = strlen(*name) + 1;
+    char *joined = malloc(folder + len);
+    if (!joined)
+        return PROTO_NO_MEMORY;
+    memcpy(joined, path, folder);
+    memcpy(joined + folder, *name, len);
+    free(*name);
+    *name = joined;
+    return PROTO_OK;
 }
 
 int proto_config_detect_load(const char *path, struct proto_config_detect *config)
@@ -372,10 +396,14 @@ int proto_config_detect_load(const char *path, struct proto_config_detect *confi
         struct raw_detect *raw = loaded;
         struct proto_config_detect changed = *config;
         status = read_detect(&yaml, raw, &changed);
+        if (status == PROTO_OK)
+            status = make_relative(path, &raw->camera);
         if (status == PROTO_OK) {
             *config = changed;
             take_text(&config->model, &raw->model);
             take_text(&config->device, &raw->device);
+            take_text(&config->camera, &raw->camera);
+            take_text(&config->ground_plane, &raw->ground_plane);
         }
     }
     proto_yaml_free(&detect_schema, loaded);
@@ -387,5 +415,7 @@ void proto_config_detect_free(struct proto_config_detect *config)
 {
     free(config->model);
     free(config->device);
-    config->model = config->device = NULL;
+    free(config->camera);
+    free(config->ground_plane);
+    config->model = config->device = config->camera = config->ground_plane = NULL;
 }

@@ -61,6 +61,8 @@ struct proto_config_detect {
     double period_slack; /* the frame period may be this share longer for a shorter latency */
     double threshold;    /* NAN: the model's */
     double beat_ms;      /* "100ms" */
+    char *camera;        /* path; in the file relative to that. NULL: none */
+    char *ground_plane;  /* "on", "off", "measure"; NULL: not said */
 };
 /* Returns as proto_config_model_load; the config is untouched unless PROTO_OK. */
 int proto_config_detect_load(const char *path, struct proto_config_detect *config);

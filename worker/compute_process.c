@@ -34,8 +34,9 @@ struct compute_process {
     int socket;                     /* to the device process; -1: there is none */
     struct worker_queue hand, done; /* ordered and not answered; answered */
     struct worker_job *opened;      /* one for each process there was */
-    bool ever_opened, refused, stopped, restarting;
-    uint64_t hang_us, alive_us, since_us, longest_us; /* since: the first in hand was begun */
+    bool opening, ever_opened, refused, stopped, restarting;
+    uint64_t hang_us, alive_us, longest_us;
+    uint64_t since_us; /* when the first in hand, or opening, was begun */
     unsigned char packet[sizeof(struct worker_done) + WORKER_JOB_ANSWER_SHORT];
 };
 
@@ -72,7 +73,7 @@ static void device_lost(struct compute_process *process)
     struct worker_job *job;
     close(process->socket);
     process->socket = -1;
-    process->restarting = false;
+    process->opening = process->restarting = false;
     process->compute.down = !process->refused;
     while ((job = worker_queue_take(&process->hand)))
         fail(process, job, "its device process ended");
@@ -82,6 +83,7 @@ static void device_lost(struct compute_process *process)
  * worker's part in the job; later ones are tried again. */
 static void device_opened(struct compute_process *process, const struct worker_done *done)
 {
+    process->opening = false;
     if (done->status && process->ever_opened)
         return;
     process->refused = done->status != PROTO_OK;
@@ -147,6 +149,8 @@ static void pump(struct compute_process *process)
         if (process->socket >= 0)
             device_lost(process); /* killed, and its end not read yet */
         process->socket = socket;
+        process->opening = true;
+        process->since_us = now_us();
         if (watch(process, socket))
             proto_log_error("worker", "the device process can't be watched");
         while (device_hear(process))
@@ -186,7 +190,7 @@ static struct worker_job *process_done(struct worker_compute *compute)
 static uint64_t patience_us(const struct compute_process *process)
 {
     const uint64_t longest = process->longest_us * HANG_TIMES;
-    if (process->hand.first->message.kind == PROTO_MESSAGE_PLAN)
+    if (process->opening || process->hand.first->message.kind == PROTO_MESSAGE_PLAN)
         return process->hang_us * PLAN_TIMES;
     if (process->longest_us == 0 || longest > process->hang_us)
         return process->hang_us;
@@ -202,7 +206,7 @@ static void process_tick(struct worker_compute *compute)
         process->alive_us = now;
         worker_guard_alive(process->guard, process->ever_opened);
     }
-    if (process->socket < 0 || !process->hand.first || process->restarting ||
+    if (process->socket < 0 || (!process->hand.first && !process->opening) || process->restarting ||
         now - process->since_us <= patience_us(process))
         return;
     proto_log_error("worker", "the device process has not answered for %.1f s: started again",

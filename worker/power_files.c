@@ -15,8 +15,11 @@ static bool read_line(int fd, char *text, size_t size)
     if (got <= 0)
         return false;
     text[got] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    return text[0] != '\0';
+    size_t len = strcspn(text, "\r\n");
+    while (len > 0 && text[len - 1] == ' ')
+        len--;
+    text[len] = '\0';
+    return len > 0;
 }
 
 bool worker_power_text(const char *path, char *text, size_t size)

@@ -119,6 +119,13 @@ static void channels_find(const char *root, struct channels *channels)
         snprintf(pattern, sizeof pattern, "%s/ina3221*/*/hwmon/hwmon*/in*_label", above[i]);
         worker_power_glob(root, pattern, hwmon_found, channels);
     }
+    /* Trees that hold the chips but not their drivers. */
+    if (channels->count == 0) {
+        worker_power_glob(root, "/sys/bus/i2c/devices/*/iio:device*/rail_name_*", iio_found,
+                          channels);
+        worker_power_glob(root, "/sys/bus/i2c/devices/*/hwmon/hwmon*/in*_label", class_found,
+                          channels);
+    }
     if (channels->count == 0)
         worker_power_glob(root, "/sys/class/hwmon/hwmon*/in*_label", class_found, channels);
 }

@@ -83,9 +83,13 @@ static int conv_choose(struct cuda_device *device, const struct cuda_chain *chai
                                     step->layer->shape.relu, device->workspace_max, &step->conv);
     if (status != PROTO_UNSUPPORTED)
         return status;
-    proto_log_warn(
-        "gpu", "cuDNN has no kernel for layer %.63s on %d x %d pixels: the own, slower one is used",
-        step->layer->shape.name, (int)step->size.in_w, (int)step->size.in_h);
+    if (!device->own_said)
+        proto_log_warn("gpu",
+                       "cuda:%d: cuDNN has no kernel for layer %.63s on %d x %d pixels: the own, "
+                       "slower one is used, also where this is not said again",
+                       device->index, step->layer->shape.name, (int)step->size.in_w,
+                       (int)step->size.in_h);
+    device->own_said = true;
     return PROTO_OK;
 }
 

@@ -103,6 +103,7 @@ struct cuda_device {
     int index;
     unsigned options;
     bool half, softmax, mapped, fuses;
+    bool own_said;        /* that cuDNN lacks a kernel */
     size_t element;       /* bytes of an activation */
     int32_t vector;       /* channels are padded to multiples of this */
     size_t workspace_max; /* the same on equal GPUs, whatever is free */

@@ -109,7 +109,8 @@ static bool algorithm_fits(const cudnnConvolutionFwdAlgoPerf_t *perf, size_t wor
            perf->memory <= workspace_max;
 }
 
-static int algorithm_choose(struct cuda_dnn *dnn, struct cuda_dnn_conv *conv, size_t workspace_max)
+static int algorithm_choose(struct cuda_dnn *dnn, struct cuda_dnn_conv *conv, bool half,
+                            size_t workspace_max)
 {
     cudnnConvolutionFwdAlgoPerf_t perf[CUDNN_CONVOLUTION_FWD_ALGO_COUNT];
     int count = 0;
@@ -124,8 +125,9 @@ static int algorithm_choose(struct cuda_dnn *dnn, struct cuda_dnn_conv *conv, si
         if (!algorithm_fits(&perf[i], workspace_max))
             continue;
         conv->algorithm = perf[i].algo;
-        /* As the ranking may have assumed another math type. */
-        error = cudnnSetConvolutionMathType(conv->conv, perf[i].mathType);
+        /* As the ranking may have assumed another math type; fp32 stays without TF32. */
+        error =
+            half ? cudnnSetConvolutionMathType(conv->conv, perf[i].mathType) : CUDNN_STATUS_SUCCESS;
         if (!error)
             error = cudnnGetConvolutionForwardWorkspaceSize(dnn->handle, conv->in, conv->weights,
                                                             conv->conv, conv->out, conv->algorithm,
@@ -152,7 +154,7 @@ int cuda_dnn_conv_open(struct cuda_dnn *dnn, const struct cuda_layer_size *size,
     else
         status = cuda_dnn_status(error, "a convolution's descriptors");
     if (status == PROTO_OK)
-        status = algorithm_choose(dnn, conv, workspace_max);
+        status = algorithm_choose(dnn, conv, half, workspace_max);
     if (status != PROTO_OK) {
         cuda_dnn_conv_close(conv);
         return status;

@@ -30,6 +30,18 @@ expect 0 "" "$muster" plan --model model --camera clip/camera.yaml --workers tx1
 check "ground plane" "j['macs_share'] < 1 and j['size'] == [192, 144]"
 expect 0 "" "$muster" plan --model model --camera clip/camera.yaml --ground-plane off --workers tx1:2 --json
 check "no ground plane" "j['macs_share'] == 1"
+printf 'camera: clip/camera.yaml\nmax_workers: 3\n' >run.yaml # beside it, wherever it is read from
+(cd clip && expect 0 "" "$muster" plan --model ../model --config ../run.yaml --workers tx1:2 --json && mv out err ..) || exit 1
+check "camera of a config" "j['macs_share'] < 1 and j['size'] == [192, 144]"
+printf 'ground_plane: measure\n' >>run.yaml
+expect 0 "" "$muster" plan --model model --config run.yaml --workers tx1:2 --json
+check "measure searches all" "j['macs_share'] == 1"
+expect 0 "" "$muster" plan --model model --config run.yaml --ground-plane on --workers tx1:2 --json
+check "the command line wins" "j['macs_share'] < 1"
+printf 'ground_plane: maybe\n' >bad.yaml
+expect 2 "bad.yaml:1: ground_plane: 'maybe' is not on, off or measure" "$muster" plan --model model --config bad.yaml --workers tx1
+expect 2 "bad.yaml:1" "$muster" detect --config bad.yaml clip
+expect 2 "camera.*nothing.yaml\|nothing.yaml" "$muster" detect --config <(echo "camera: /nothing.yaml") --model model clip
 for split in tile level frame; do
     expect 0 "" "$muster" plan $small --workers tx1:2 --split $split --json
     check "split" "j['split'] == '$split'"

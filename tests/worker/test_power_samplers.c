@@ -165,6 +165,30 @@ static void copy_tree(const char *tree)
     assert_int_equal(system(command), 0);
 }
 
+static void chips_without_their_drivers_folder_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tree, *from, *to, *rail;
+    } cases[] = {
+        {"nano", "sys/bus/i2c/drivers/ina3221x", "sys/bus/i2c/devices", "ina3221 POM_5V_IN"},
+        {"xavier-nx", "sys/bus/i2c/drivers/ina3221", "sys/bus/i2c/devices", "ina3221 VDD_IN"},
+        {"orin-nano", "sys/bus/i2c/drivers/ina3221/1-0040/hwmon", "sys/class/hwmon",
+         "ina3221 VDD_IN"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char command[512];
+        copy_tree(cases[i].tree);
+        snprintf(command, sizeof command, "cd %s && mkdir -p $(dirname %s) && mv %s %s", folder,
+                 cases[i].to, cases[i].from, cases[i].to);
+        assert_int_equal(system(command), 0);
+        struct worker_power *power = power_open("ina3221", folder, "cpu");
+        if (!worker_power_rail(power) || strcmp(worker_power_rail(power), cases[i].rail) != 0)
+            fail_msg("%s in %s is not found: %s", cases[i].tree, cases[i].to, last_line);
+        worker_power_close(power);
+    }
+}
+
 static void another_number_of_hwmon_changes_nothing(void **state)
 {
     (void)state;
@@ -376,6 +400,7 @@ int main(void)
         CASE(a_tree_may_begin_at_sys_or_at_the_drivers),
         CASE(rails_that_no_table_knows_are_not_added),
         CASE(rails_can_be_named),
+        CASE(chips_without_their_drivers_folder_are_found),
         CASE(another_number_of_hwmon_changes_nothing),
         CASE(time_without_readings_is_not_filled_in),
         CASE(packages_are_added_across_a_wrap_and_their_parts_are_not),

@@ -18,6 +18,7 @@
 #include "proto/log.h"
 #include "proto/status.h"
 #include "tests/cluster/random_model.h"
+#include "worker/device_proc.h"
 #include "worker/exec.h"
 #include "worker/guard.h"
 #include "worker/rank.h"
@@ -510,6 +511,18 @@ static void plan_in_hand_of_a_killed_device_process_is_asked_for_again(void **st
     end_with_goodbye(&talk);
 }
 
+/* run_guarded lets the first one hang. */
+static void device_process_that_hangs_while_it_opens_is_started_again(void **state)
+{
+    struct talk talk;
+    (void)state;
+    begin(&talk, "ref", model_dir);
+    hear_hello(&talk);
+    assert_true(talk.failures > 0);
+    say_plan(&talk);
+    end_with_goodbye(&talk);
+}
+
 static void stopped_device_process_does_not_keep_a_worker_from_ending(void **state)
 {
     struct talk talk;
@@ -549,6 +562,17 @@ static int teardown(void **state)
     return system(command);
 }
 
+/* Shared by all processes of a test: device processes that are to hang while they open. */
+static int *hanging;
+
+static int hang_or_run(const struct worker_rank_settings *settings, const struct worker_shm *shm,
+                       int socket)
+{
+    if ((*hanging)-- > 0)
+        pause();
+    return worker_device_run(settings, shm, socket);
+}
+
 /* In a process tree of its own: the test runs as the rank of a guard. Its exit code is the tree's. */
 static int run_guarded(const struct CMUnitTest *test)
 {
@@ -564,6 +588,9 @@ static int run_guarded(const struct CMUnitTest *test)
         worker_guard_defaults(&settings);
         settings.rank = &rank;
         settings.back_off_us = 10000;
+        settings.device = hang_or_run;
+        *hanging =
+            test->test_func == device_process_that_hangs_while_it_opens_is_started_again ? 1 : 0;
         if (worker_guard_start(&settings, &guard))
             _exit(1);
         const struct CMUnitTest one[] = {*test};
@@ -590,13 +617,16 @@ static int run_process(void)
         cmocka_unit_test(frames_in_hand_of_a_killed_device_process_are_answered_at_once),
         cmocka_unit_test(hanging_device_process_is_started_again),
         cmocka_unit_test(plan_in_hand_of_a_killed_device_process_is_asked_for_again),
+        cmocka_unit_test(device_process_that_hangs_while_it_opens_is_started_again),
         cmocka_unit_test(stopped_device_process_does_not_keep_a_worker_from_ending),
     };
     int failed = 0;
-    if (setup(NULL))
+    struct worker_shm *shm;
+    if (setup(NULL) || worker_shm_open(&shm) || !(hanging = worker_shm_alloc(shm, sizeof *hanging)))
         return 1;
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         failed += run_guarded(&tests[i]);
+    worker_shm_close(shm);
     return teardown(NULL) || failed;
 }
 
