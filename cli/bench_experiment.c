@@ -39,7 +39,8 @@ static void arg_detect(const struct bench *bench, const struct bench_point *poin
     cli_arguments_add(args, "--quiet");
     cli_arguments_add(args, "--loop");
     cli_arguments_number(args, "--duration", o->warmup_ms / 1e3 + o->duration_s);
-    cli_arguments_number(args, "--iterations", (double)o->iterations);
+    /* Enough rounds of replicas, whose answers come in bursts. */
+    cli_arguments_number(args, "--iterations", fmax((double)o->iterations, 8.0 * point->workers));
     cli_arguments_add(args, "--model");
     cli_arguments_add(args, o->model);
     cli_arguments_add(args, "--device");

@@ -45,6 +45,8 @@ static const struct option_row {
      "on, or a device: this host computes too while no worker can; off (off)"},
     {'y', "silence", "MS",
      "a worker not heard of for MS is lost; 0: none ever is, nor is one late (500)"},
+    {'f', "profile", "FILES",
+     "of muster profile, with commas between them: plans are right from the first frame on"},
     {'P', "max-workers", "N",
      "cut tiles small enough for so many workers; not for each run anew: other tiles (8)"},
     {'H', "halo-share", "X", "MACs that cutting may add, of all (0.05)"},
@@ -183,6 +185,9 @@ static bool take(struct detect_options *options, int letter, const char *argumen
         options->ground_plane = argument;
         return strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0 ||
                strcmp(argument, "measure") == 0;
+    case 'f':
+        options->profiles = argument;
+        return *argument;
     case 'P':
         return read_count32(argument, 1, PROTO_WORKERS_MAX, &config->max_workers);
     case 'H':

@@ -2,31 +2,92 @@
 #include "coordinator/knowledge.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "partition/profile.h"
 #include "proto/config_board.h"
+#include "proto/log.h"
 #include "proto/status.h"
+
+enum { PROFILES_MAX = 256, PATH_BYTES = 4096 };
+
+struct known {
+    struct proto_config_profile *config;
+    struct partition_profile profile;
+};
 
 struct coordinator_knowledge {
     const struct partition_model *model;
+    int count;
+    struct known known[PROFILES_MAX];
 };
+
+static int add(struct coordinator_knowledge *knowledge, const char *path)
+{
+    if (knowledge->count == PROFILES_MAX) {
+        proto_log_error("coordinator", "more than %d profiles", PROFILES_MAX);
+        return PROTO_LIMIT;
+    }
+    struct known *known = &knowledge->known[knowledge->count++];
+    int status = proto_config_profile_load(path, knowledge->model->hash, &known->config);
+    if (status == PROTO_OK)
+        status = partition_profile_open(known->config, knowledge->model, &known->profile);
+    return status == PROTO_IO ? PROTO_NOT_FOUND : status; /* a wrong option, not a failed run */
+}
 
 int coordinator_knowledge_open(const char *profiles, const struct partition_model *model,
                                struct coordinator_knowledge **out)
 {
-    (void)profiles;
     struct coordinator_knowledge *knowledge = calloc(1, sizeof *knowledge);
+    int status = PROTO_OK;
+    *out = NULL;
     if (!knowledge)
         return PROTO_NO_MEMORY;
     knowledge->model = model;
-    *out = knowledge;
-    return PROTO_OK;
+    for (const char *at = profiles; at && status == PROTO_OK;) {
+        char path[PATH_BYTES];
+        const size_t len = strcspn(at, ",");
+        snprintf(path, sizeof path, "%.*s", (int)len, at);
+        status = add(knowledge, path);
+        at = at[len] ? at + len + 1 : NULL;
+    }
+    if (status == PROTO_OK)
+        *out = knowledge;
+    else
+        coordinator_knowledge_close(knowledge);
+    return status;
 }
 
 void coordinator_knowledge_close(struct coordinator_knowledge *knowledge)
 {
+    for (int i = 0; knowledge && i < knowledge->count; i++) {
+        proto_config_profile_free(knowledge->known[i].config);
+        partition_profile_close(&knowledge->known[i].profile);
+    }
     free(knowledge);
+}
+
+/* The first profile of this device that fits best: the worker's own host counts more than its number of
+ * threads. */
+static const struct known *profile_find(const struct coordinator_knowledge *knowledge,
+                                        const struct proto_hello *hello)
+{
+    const struct known *best = NULL;
+    int most = -1;
+    for (int i = 0; i < knowledge->count; i++) {
+        const struct proto_config_profile *config = knowledge->known[i].config;
+        if (strcmp(config->device, hello->device) != 0)
+            continue;
+        const int fits = 2 * (config->host && strcmp(config->host, hello->host) == 0) +
+                         ((uint32_t)config->threads == hello->threads);
+        if (fits > most) {
+            most = fits;
+            best = &knowledge->known[i];
+        }
+    }
+    return best;
 }
 
 /* "sim:tx1,f16,mode=MAXN" */
@@ -66,7 +127,11 @@ bool coordinator_knowledge_find(const struct coordinator_knowledge *knowledge,
                                 const struct proto_hello *hello, struct partition_speed *speed,
                                 struct coordinator_watts *watts)
 {
-    (void)knowledge;
+    const struct known *known = profile_find(knowledge, hello);
     *watts = (struct coordinator_watts){NAN, NAN};
+    if (known) {
+        *speed = known->profile.speed;
+        return true;
+    }
     return board_find(hello->device, speed, watts);
 }

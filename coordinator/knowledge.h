@@ -19,8 +19,8 @@ struct coordinator_watts {
 int coordinator_knowledge_open(const char *profiles, const struct partition_model *model,
                                struct coordinator_knowledge **out);
 void coordinator_knowledge_close(struct coordinator_knowledge *knowledge); /* NULL is fine */
-/* The first profile of this device whose host is the worker's, then one of any host, then the board's
- * file. false: nothing is known. speed's shapes live until close. */
+/* Of the profiles of this device one whose host is the worker's, and whose threads, else of any host; otherwise the
+ * board's file. false: nothing is known. speed's shapes live until close. */
 bool coordinator_knowledge_find(const struct coordinator_knowledge *knowledge,
                                 const struct proto_hello *hello, struct partition_speed *speed,
                                 struct coordinator_watts *watts);

@@ -12,7 +12,10 @@
 /* A gain smaller than this is none: sums of times are not exact. */
 #define GAIN 1e-9
 
-enum { BUDGET = 16000000 }; /* comparisons */
+enum {
+    BUDGET = 16000000,     /* comparisons */
+    FILL_ITEMS_MAX = 2000, /* a fill compares all items for each */
+};
 
 struct search {
     const struct plan_problem *problem;
@@ -156,10 +159,10 @@ static bool relieve_worker(struct search *search, int32_t worker, double period)
 {
     const struct plan_problem *problem = search->problem;
     struct step best = {0, UINT32_MAX, -1, period * (1 - GAIN)};
-    for (uint32_t i = 0; i < problem->items; i++)
+    for (uint32_t i = 0; i < problem->items && search->tried < search->budget; i++)
         if (search->now->of[i] == worker)
             try_moves(search, worker, i, &best);
-    for (uint32_t i = 0; i < problem->items; i++)
+    for (uint32_t i = 0; i < problem->items && search->tried < search->budget; i++)
         if (search->now->of[i] == worker)
             try_swaps(search, worker, i, &best);
     if (best.to < 0)
@@ -224,6 +227,8 @@ static void start_by_fill(struct search *search, int kind)
     const struct plan_problem *problem = search->problem;
     double low = problem->bound_us, high = search->best_us;
     bool any = false;
+    if (problem->items > FILL_ITEMS_MAX)
+        return;
     for (int step = 0; step < 8 && high > low * 1.01; step++) {
         const double middle = sqrt(low * high);
         const bool placed = plan_start_fill(search->now, middle, kind) &&

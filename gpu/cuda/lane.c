@@ -79,7 +79,7 @@ static int bounce(struct cuda_device *device, struct cuda_lane *lane, void *memo
     if (status == PROTO_OK)
         status = CUDA_STATUS(cudaMemcpy(device->bounce, memory, bytes, cudaMemcpyDeviceToHost));
     if (status == PROTO_OK)
-        status = CUDA_STATUS(cudaMemcpy(memory, device->bounce, bytes, cudaMemcpyHostToDevice));
+        status = cuda_memory_upload(memory, device->bounce, bytes);
     return status;
 }
 

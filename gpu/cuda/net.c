@@ -92,7 +92,7 @@ static int upload(struct cuda_net *net, const struct proto_layer *layers)
         net->layers[i].bias_f32 = (const float *)(void *)(base + places[i].bias_f32);
     }
     if (status == PROTO_OK)
-        status = CUDA_STATUS(cudaMemcpy(net->memory, block, bytes, cudaMemcpyHostToDevice));
+        status = cuda_memory_upload(net->memory, block, bytes);
     free(block);
     return status;
 }

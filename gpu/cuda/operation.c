@@ -59,8 +59,7 @@ static int upload(const struct cuda_device *device, const float *values, size_t 
             ((float *)(void *)block)[at] = values[i];
     }
     if (status == PROTO_OK)
-        status =
-            CUDA_STATUS(cudaMemcpy(*out, block, room(device, elements), cudaMemcpyHostToDevice));
+        status = cuda_memory_upload(*out, block, room(device, elements));
     free(block);
     return status;
 }

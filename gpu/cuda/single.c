@@ -103,8 +103,7 @@ int cuda_single_input_set(struct gpu_chain *base, const float *input)
                 ((float *)padded)[i * vector + c] = *input;
     int status = single_ready(device, (struct cuda_chain *)base, 0);
     if (status == PROTO_OK)
-        status = CUDA_STATUS(cudaMemcpy(device->lanes[0].between[0], padded,
-                                        input_bytes(device, base), cudaMemcpyHostToDevice));
+        status = cuda_memory_upload(device->lanes[0].between[0], padded, input_bytes(device, base));
     free(padded);
     return status;
 }

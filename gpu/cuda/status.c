@@ -45,3 +45,9 @@ void cuda_memory_close(void *memory)
     if (memory)
         (void)CUDA_STATUS(cudaFree(memory));
 }
+
+int cuda_memory_upload(void *gpu, const void *from, size_t bytes)
+{
+    int status = CUDA_STATUS(cudaMemcpy(gpu, from, bytes, cudaMemcpyHostToDevice));
+    return status == PROTO_OK ? CUDA_STATUS(cudaDeviceSynchronize()) : status;
+}

@@ -22,5 +22,8 @@ void cuda_error_clear(void);
 /* Memory of the GPU. PROTO_NO_MEMORY is not logged: the caller knows what it was for. bytes 0 gives NULL. */
 int cuda_memory_open(size_t bytes, void **out);
 void cuda_memory_close(void *memory); /* NULL is fine */
+/* Copy to the GPU, and be done: a plain cudaMemcpy may return before the last bytes are there, and streams that do not
+ * wait for the default one would run ahead of it. */
+int cuda_memory_upload(void *gpu, const void *from, size_t bytes);
 
 #endif

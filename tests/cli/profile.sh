@@ -23,6 +23,17 @@ expect 0 "worker 2: to it" timeout -k 2 120 mpirun -n 3 "$muster" profile $small
 [ ! -e two.yaml ] && [ -e two-1.yaml ] && [ -e two-2.yaml ] || fail "not one file a worker"
 grep -q "to: {latency: [0-9.]*us, rate: [0-9.e+]* MB/s}" two-2.yaml || fail "no link in two-2.yaml"
 
+# A run takes it, and refuses that of another model.
+"$muster" scene --out clip --frames 3 --size 192x144 --seed 5 >/dev/null 2>&1 || fail "no clip"
+run="detect clip --model model --threads 1 --quiet"
+expect 0 "" timeout -k 2 60 mpirun -n 3 "$muster" $run --profile two-1.yaml,two-2.yaml --json with.jsonl
+expect 0 "" timeout -k 2 60 mpirun -n 3 "$muster" $run --json without.jsonl
+bare() { sed -e 's/"stamp_ns":[0-9]*,//' -e 's/,"timing":.*$//' "$1"; }
+cmp <(bare with.jsonl) <(bare without.jsonl) || fail "a profile changes what is found"
+"$make_model" other 2 || fail "no other model"
+expect 2 "two-1.yaml:.*another model" "$muster" detect clip --model other --threads 1 --quiet --profile two-1.yaml
+expect 2 "nothing.yaml" "$muster" $run --profile nothing.yaml
+
 # Bad input ends everybody at once, and is said once.
 expect 2 "no such option" timeout -k 2 60 mpirun -n 3 "$muster" profile --frob
 [ "$(grep -c frob err)" -eq 1 ] || fail "said more than once"
