@@ -11,7 +11,7 @@
 
 /* A gain smaller than this is none: sums of times are not exact. */
 #define GAIN 1e-9
-#define AIM 0.98 /* of the best period: what share_anew aims at */
+#define AIM  0.98 /* of the best period: what share_anew aims at */
 
 enum {
     BUDGET = 16000000,     /* comparisons */
@@ -407,7 +407,8 @@ static void share_anew(struct search *search, uint64_t budget)
         uint64_t open = 0;
         for (int32_t k = 0; k < count; k++)
             open += search->now->held[who[k]];
-        search->tried += 2 * open * open + 8 * open + problem->items * (uint64_t)count;
+        search->tried += open * open + 16 * open + 12 * (uint64_t)problem->items +
+                         4 * (uint64_t)problem->workers + 400;
         const bool placed = plan_fill_again(search->fill, search->now, search->best_us * (1 - GAIN),
                                             (int)(next_random(search) % PLAN_FILLS), who, count);
         const double now = placed ? all_over(search) : INFINITY;
@@ -461,7 +462,7 @@ static void search_all(struct search *search, const int32_t *from)
         search->best_us = plan_exact(search->now, search->best, search->best_us);
 }
 
-/* 500 items on 64 workers take 20 to 35 ms of a 2.5 GHz core, from a plan 4 to 6 ms; small problems, such as
+/* 500 items on 64 workers take 20 to 40 ms of a 2.5 GHz core, from a plan 4 to 6 ms; small problems, such as
  * the tiles of a lost worker, less than one. */
 static uint64_t budget_of(const struct plan_problem *problem, const int32_t *from)
 {

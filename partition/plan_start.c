@@ -213,8 +213,7 @@ static bool put_cheaply(struct plan_fill *fill, uint32_t item)
     double least = INFINITY;
     int32_t best = -1;
     for (int32_t j = 0; j < problem->workers; j++) {
-        if (state->held[j] == 0 ||
-            state->load[j] + plan_us(problem, j, item) > fill->period_us)
+        if (state->held[j] == 0 || state->load[j] + plan_us(problem, j, item) > fill->period_us)
             continue;
         const double more = plan_state_more(state, item, j);
         if (more < least && state->received[j] + more <= fill->period_us * problem->link[j]) {
