@@ -154,16 +154,14 @@ static int report_read(const char *path, struct bench_run *run)
     return status;
 }
 
-/* Mean time from frame to frame. Replicas' answers come in bursts of as many as there are workers, so whole
- * rounds are counted, from the end of the first one; with fewer frames, all there are. */
+/* Mean time from frame to frame. Replicas' answers come in bursts of as many as there are workers, and take a few
+ * rounds to fall into step: the last half of the frames counts, in whole rounds; all of them where they
+ * are too few for that. */
 static double period_of(const struct bench_run *run)
 {
     const uint32_t n = run->time_count, round = run->worker_count ? run->worker_count : 1;
-    uint32_t first = 0, last = n - 1;
-    if (n >= 3 * round) {
-        first = round - 1;
-        last = first + (n - 1 - first) / round * round;
-    }
+    const uint32_t rounds = n / 2 / round;
+    const uint32_t last = n - 1, first = rounds > 0 ? last - rounds * round : 0;
     return (run->done_ms[last] - run->done_ms[first]) / (last - first);
 }
 
