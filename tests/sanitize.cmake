@@ -14,3 +14,5 @@ sanitizer_default(UBSAN_OPTIONS halt_on_error=1:print_stacktrace=1:exitcode=99)
 sanitizer_default(TSAN_OPTIONS ignore_noninstrumented_modules=1:exitcode=99)
 # UCX, which comes with MPI, hooks madvise, where ThreadSanitizer crashes when a thread ends.
 sanitizer_default(UCX_MEM_EVENTS no)
+# Of one run in tests/cluster; everything takes longer.
+sanitizer_default(TEST_LIMIT_S 500)
