@@ -11,7 +11,8 @@ sanitizer_default(ASAN_OPTIONS exitcode=99)
 sanitizer_default(LSAN_OPTIONS suppressions=${CMAKE_CURRENT_LIST_DIR}/sanitize.supp:print_suppressions=0)
 sanitizer_default(UBSAN_OPTIONS halt_on_error=1:print_stacktrace=1:exitcode=99)
 # MPI's and OpenMP's libraries are not built for ThreadSanitizer: it sees neither their locks nor their barriers.
-sanitizer_default(TSAN_OPTIONS ignore_noninstrumented_modules=1:exitcode=99)
+sanitizer_default(TSAN_OPTIONS
+    exitcode=99:ignore_noninstrumented_modules=1:suppressions=${CMAKE_CURRENT_LIST_DIR}/sanitize_thread.supp)
 # UCX, which comes with MPI, hooks madvise, where ThreadSanitizer crashes when a thread ends.
 sanitizer_default(UCX_MEM_EVENTS no)
 # Of one run in tests/cluster; everything takes longer.
