@@ -219,7 +219,13 @@ static int points_run(struct simulate *simulate)
 
 static int faults_run(struct simulate *simulate)
 {
-    enum { FROM_US = 1000000, TO_US = 10000000, LONG_US = 5000000, RECOVERY_US = 15000000 };
+    enum {
+        FROM_US = 1000000,
+        TO_US = 10000000,
+        LONG_US = 5000000,
+        RECOVERY_US = 15000000,
+        RECOVERY_FRAMES = 200
+    };
     const struct simulate_options *o = &simulate->options;
     struct sim_random random = {sim_mix(o->seed)};
     struct sim_trial *trial = calloc(1, sizeof *trial);
@@ -231,6 +237,7 @@ static int faults_run(struct simulate *simulate)
     simulate_settings(simulate, o->counts[o->count_count - 1], &trial->settings);
     trial->settings.answers = SIM_ANSWERS_RANDOM;
     trial->settings.recovery_us = RECOVERY_US;
+    trial->settings.recovery_frames = RECOVERY_FRAMES;
     trial->settings.loud = false;
     trial->settings.log = stdout;
     sim_trial_draw_faults(trial, &random, SIM_TRIAL_ALL, FROM_US, TO_US, LONG_US);

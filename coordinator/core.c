@@ -18,7 +18,7 @@ void coordinator_core_defaults(struct coordinator_core_settings *settings)
         .join_us = 60000000,
         .silence_us = 500000,
         .silence_max_us = 3000000,
-        .starting_us = 10000000,
+        .starting_us = 3000000,
         .late_factor = 3.0,
         .late_us = 200000,
         .patience_us = 10000000,

@@ -50,13 +50,14 @@ struct coordinator_core_settings {
     uint64_t join_us;        /* 60 s: longest wait for a HELLO, and for a READY */
     uint64_t silence_us;     /* 0.5 s; 0: silence means nothing */
     uint64_t silence_max_us; /* 3 s */
-    uint64_t starting_us;    /* 10 s: silence of a worker that is not ready yet */
-    double late_factor;      /* 3; 0: no worker is ever late */
-    uint64_t late_us;        /* 0.2 s */
-    uint64_t patience_us;    /* 10 s: longest wait for a worker to come back while there is none */
-    int32_t strikes;         /* 3: failed RESULTs in a row after which a worker rests for a while */
-    uint64_t bench_us;       /* 1 s: how long; twice as long each further time, at most 64 times */
-    uint64_t deadline_us;    /* 0: none; from begin_us to the report, finished or not */
+    uint64_t
+        starting_us; /* 3 s: silence of a worker that is not ready yet; its BEATs come while it prepares */
+    double late_factor;   /* 3; 0: no worker is ever late */
+    uint64_t late_us;     /* 0.2 s */
+    uint64_t patience_us; /* 10 s: longest wait for a worker to come back while there is none */
+    int32_t strikes;      /* 3: failed RESULTs in a row after which a worker rests for a while */
+    uint64_t bench_us;    /* 1 s: how long; twice as long each further time, at most 64 times */
+    uint64_t deadline_us; /* 0: none; from begin_us to the report, finished or not */
 
     /* Sharing out */
     enum partition_split split; /* TILE */

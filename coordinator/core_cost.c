@@ -158,12 +158,42 @@ static void worker_refresh(struct coordinator_core *core, int w, double *shape_u
         g->costs[w].frame_us = partition_cost_factor(&worker->frame_us);
 }
 
+uint64_t core_cost_sent(struct coordinator_core *core, int w, uint64_t bytes, uint64_t begun_us,
+                        uint64_t now_us)
+{
+    struct core_worker *worker = &core->workers[w];
+    const uint64_t since_us = begun_us > worker->gone_us ? begun_us : worker->gone_us;
+    const uint64_t us = now_us > since_us ? now_us - since_us : 0;
+    partition_cost_learn(&worker->link, (double)us, (double)bytes);
+    worker->gone_us = now_us;
+    return us;
+}
+
+/* Links are learnt only where they matter: one on which a frame's pixels take longer than computing
+ * half of it. Shorter times are mostly those of a busy processor. */
+static void link_refresh(struct coordinator_core *core, int w)
+{
+    struct core_geometry *g = core->geometry;
+    const struct core_worker *worker = &core->workers[w];
+    const double us_per_byte = partition_cost_factor(&worker->link);
+    double compute_us = g->costs[w].frame_us;
+    if (worker->link.count < LEARNT_FEW || isfinite(g->costs[w].bytes_per_us))
+        return;
+    for (uint32_t t = 0; t < g->tiles->count; t++)
+        compute_us += g->tile_us[(size_t)w * g->tiles->count + t];
+    if (us_per_byte * (double)g->frame_bytes_max > compute_us / 2.0)
+        g->costs[w].bytes_per_us = 1.0 / us_per_byte;
+}
+
 void core_cost_refresh(struct coordinator_core *core)
 {
     struct core_geometry *g = core->geometry;
     const double mean = mean_us_per_mac(core);
     for (int32_t w = 0; w < core->settings.workers; w++)
         worker_refresh(core, w, g->shape_us, mean);
+    for (int32_t w = 0; w < core->settings.workers; w++)
+        if (core_cost_absolute(&core->workers[w]))
+            link_refresh(core, w);
 }
 
 void core_cost_learn(struct coordinator_core *core, int w, const struct proto_result *result)

@@ -106,6 +106,9 @@ void core_slot_report(struct coordinator_core *core, struct core_slot *slot)
     /* A replica's frame against the rotation's period: as far off as its own time is. */
     if (slot->first.shares && slot->first.shares->own_us > 0.0)
         report->measured_ms *= slot->first.shares->period_us / slot->first.shares->own_us;
+    for (uint32_t w = 0; g->costs && w < report->worker_count; w++)
+        if (isfinite(g->costs[w].bytes_per_us))
+            report->measured_ms = fmax(report->measured_ms, slot->parts[w].link_ms);
     if (isfinite(core->settings.port_bytes_per_us))
         report->measured_ms = fmax(report->measured_ms, report->send_ms);
 }

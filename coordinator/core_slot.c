@@ -318,9 +318,14 @@ void coordinator_core_sent(struct coordinator_core *core, int worker, uint64_t s
         struct core_slot *slot = &core->slots[i];
         if (slot->state != SLOT_RUNNING || slot->in.seq != seq || assignment >= slot->rounds)
             continue;
-        const uint64_t begun_us = core_round_at(slot, assignment)->of[worker].sent_us;
+        const struct core_round *round = core_round_at(slot, assignment);
+        const uint64_t begun_us = round->of[worker].sent_us;
         if (now_us > begun_us)
             slot->parts[worker].send_ms += (double)(now_us - begun_us) / 1e3;
+        slot->parts[worker].link_ms +=
+            (double)core_cost_sent(core, worker, round->shares->plan->shares[worker].pixel_bytes,
+                                   begun_us, now_us) /
+            1e3;
         if (now_us > slot->gone_us)
             slot->gone_us = now_us;
     }

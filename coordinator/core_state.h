@@ -66,6 +66,8 @@ struct core_worker {
     struct partition_speed speed;
     struct partition_cost_learner factor;   /* measured / by its MACs */
     struct partition_cost_learner frame_us; /* the fixed part of a frame */
+    struct partition_cost_learner link;     /* us a byte sent to it takes */
+    uint64_t gone_us;                       /* when its last FRAME had left */
 
     /* core_power.c */
     double idle_w, busy_w; /* busy_w 0: not known */
@@ -252,6 +254,9 @@ void core_geometry_plan_message(struct coordinator_core *core, int worker, struc
 /* core_cost.c: what is known of speeds. */
 int core_cost_open(struct coordinator_core *core, struct core_geometry *g);
 void core_cost_close(struct core_geometry *g);
+/* So many bytes have left for it, begun at begun_us. Returns how long that took on its link alone. */
+uint64_t core_cost_sent(struct coordinator_core *core, int w, uint64_t bytes, uint64_t begun_us,
+                        uint64_t now_us);
 /* What was learnt of its speed is old. */
 void core_cost_forget(struct coordinator_core *core, int w);
 /* Enough was measured of all these workers to judge a plan. */

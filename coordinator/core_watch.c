@@ -134,9 +134,11 @@ static uint64_t overdue_us(const struct coordinator_core *core, const struct cor
 {
     const struct coordinator_core_settings *s = &core->settings;
     const struct core_hand *first = worker->hand;
-    if (worker->hand_count == 0 || worker->starting || s->late_factor <= 0.0)
+    if (worker->hand_count == 0 || s->late_factor <= 0.0)
         return UINT64_MAX;
     const uint64_t base_us = worker->base_us > first->sent_us ? worker->base_us : first->sent_us;
+    if (worker->starting) /* a device that never comes back must not hold a frame for ever */
+        return base_us + s->starting_us;
     double us = (double)s->join_us;
     if (!isnan(first->predicted_us)) {
         const double due = first->predicted_us + worker->travel_us;
@@ -236,7 +238,7 @@ void core_watch_check(struct coordinator_core *core, int w)
         return;
     }
     const struct core_hand first = worker->hand[0];
-    if (worker->late) {
+    if (worker->late || worker->starting) {
         snprintf(why, sizeof why, "no answer for frame %llu in %.1f s, although it beats",
                  (unsigned long long)first.seq, (double)(core->now_us - first.sent_us) / 1e6);
         core_worker_give_up(core, w, true, why);

@@ -17,6 +17,7 @@ struct coordinator_worker_report {
     uint64_t macs;      /* of these tiles */
     uint64_t bytes;     /* sent to it */
     double send_ms;     /* until the send buffer was free again */
+    double link_ms;     /* of that, without waiting for the frame before it */
     double transfer_ms; /* on the way, both directions */
     double queue_ms;    /* received, waiting for the device */
     double compute_ms;

@@ -154,13 +154,22 @@ static int report_read(const char *path, struct bench_run *run)
     return status;
 }
 
-/* Frames are done in order, so n of them took n - 1 periods. */
+/* Mean time from frame to frame. Replicas' answers come in bursts of as many as there are workers, and take a few
+ * rounds to fall into step: the last half of the frames counts, in whole rounds; all of them where they
+ * are too few for that. */
+static double period_of(const struct bench_run *run)
+{
+    const uint32_t n = run->time_count, round = run->worker_count ? run->worker_count : 1;
+    const uint32_t rounds = n / 2 / round;
+    const uint32_t last = n - 1, first = rounds > 0 ? last - rounds * round : 0;
+    return (run->done_ms[last] - run->done_ms[first]) / (last - first);
+}
+
 static int figures_fill(const char *lines, struct bench_run *run, double *median_ms)
 {
     struct bench_figures *f = &run->figures;
     const uint32_t n = run->time_count;
-    const double span_ms = n ? run->done_ms[n - 1] - run->done_ms[0] : 0;
-    if (n < 2 || !(span_ms > 0)) {
+    if (n < 2 || !(run->done_ms[n - 1] > run->done_ms[0])) {
         proto_log_error(AREA,
                         "%s: %u frames after the warm-up are too few to measure: take more "
                         "--iterations or a longer --duration",
@@ -174,7 +183,7 @@ static int figures_fill(const char *lines, struct bench_run *run, double *median
     for (uint32_t i = 0; i < n; i++)
         sum += sorted[i];
     f->frames = n;
-    f->period_ms = span_ms / (n - 1);
+    f->period_ms = period_of(run);
     f->fps = 1e3 / f->period_ms;
     f->model_error = f->period_ms / f->predicted_ms - 1;
     f->latency = (struct bench_latency){

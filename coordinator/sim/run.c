@@ -157,10 +157,11 @@ static void send_frame(struct sim *sim, const struct coordinator_action *action)
     send(sim, action->worker, &message);
 }
 
-/* The first ones were on their way before. */
+/* The first ones were on their way before, or teach the core the boards' speeds anew. */
 static void tail_time(struct sim *sim)
 {
-    const uint64_t skip = 2 * (uint64_t)sim->settings.core.depth + 2;
+    const uint64_t skip =
+        2 * (uint64_t)sim->settings.core.depth + 2 + sim->settings.recovery_frames;
     sim->tail_reports++;
     if (sim->tail_reports == skip + 1)
         sim->tail_first_us = sim->now_us;

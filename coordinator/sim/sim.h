@@ -53,9 +53,9 @@ struct sim_settings {
     uint64_t seed;
     int32_t fault_count;
     const struct sim_fault *faults; /* borrowed */
-    /* With faults: so long after the last one full speed is expected, and measured over so many frames:
+    /* With faults: so long, and so many frames, after the last one full speed is expected, and measured over so many frames:
      * more are read until then. 0 frames: the run ends when `frames` are read. */
-    uint64_t recovery_us;
+    uint64_t recovery_us, recovery_frames;
     uint64_t tail_frames;
     FILE *log; /* NULL; every event, a line each */
     bool loud; /* false; the core's own log lines go to stderr as ever, not to `log` */

@@ -18,6 +18,8 @@ enum {
     PATIENCE_US = 1000000,
     BENCH_US = 100000,
     RECOVERY_US = 4000000,
+    SHORT_US = 200000,
+    RECOVERY_FRAMES = 200, /* a worker that was left out is tried again after 128 */
     TAIL_FRAMES = 20,
     WARM_UP_FRAMES = 12, /* of the run without faults, before its period is measured */
 };
@@ -82,6 +84,7 @@ void sim_trial_draw(struct sim_trial *trial, const struct partition_model *model
     s->core.patience_us = PATIENCE_US;
     s->core.bench_us = BENCH_US;
     s->recovery_us = RECOVERY_US;
+    s->recovery_frames = RECOVERY_FRAMES;
     s->frame = sizes[sim_random_below(&random, 4)];
     if (sim_random_chance(&random, 0.2))
         s->other_frame = sizes[sim_random_below(&random, 4)];
@@ -151,7 +154,13 @@ int sim_trial_run(struct sim_trial *trial)
 {
     /* Equal plans give equal periods; what differs is chance in the tail: noise, jitter, beats between. */
     const double tolerance = 1.10, floor_us = 1000;
-    int status = sim_run(&trial->settings, &trial->outcome);
+    struct sim_settings settings = trial->settings;
+    if (!trial->speed) { /* a few frames after the last fault are enough */
+        settings.recovery_us = SHORT_US;
+        settings.recovery_frames = 0;
+        settings.tail_frames = 4;
+    }
+    int status = sim_run(&settings, &trial->outcome);
     const struct sim_outcome *outcome = &trial->outcome;
     if (status)
         return status;

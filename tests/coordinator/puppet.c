@@ -73,7 +73,23 @@ static void got_frame(struct puppet *p, const struct coordinator_action *action)
         .tile_count = frame->tile_count,
     };
     memcpy(send->tiles, frame->tiles, frame->tile_count * sizeof *send->tiles);
-    coordinator_core_sent(p->core, action->worker, frame->seq, frame->assignment, p->now_us);
+    const uint64_t begin_us =
+        p->link_us[action->worker] > p->now_us ? p->link_us[action->worker] : p->now_us;
+    send->gone_us =
+        begin_us + (uint64_t)(p->us_per_byte[action->worker] * (double)frame->pixel_bytes);
+    p->link_us[action->worker] = send->gone_us;
+}
+
+/* Tell the core which FRAMEs have left. */
+static void tell_gone(struct puppet *p)
+{
+    for (int i = 0; i < p->send_count; i++) {
+        struct puppet_send *s = &p->sends[i];
+        if (s->gone || s->gone_us > p->now_us)
+            continue;
+        s->gone = true;
+        coordinator_core_sent(p->core, s->worker, s->seq, s->assignment, s->gone_us);
+    }
 }
 
 static void settle(struct puppet *p)
@@ -199,6 +215,7 @@ static void go_to(struct puppet *p, uint64_t at_us)
         }
     }
     p->now_us = at_us;
+    tell_gone(p);
 }
 
 void puppet_wait(struct puppet *p, double ms)

@@ -13,6 +13,8 @@ enum { PUPPET_WORKERS = 6, PUPPET_SENDS = 512, PUPPET_REPORTS = 256, PUPPET_TILE
 struct puppet_send {
     int worker;
     uint64_t seq, at_us;
+    uint64_t gone_us; /* when it has left */
+    bool gone;        /* the core knows */
     uint32_t plan, assignment, tile_count;
     uint32_t tiles[PUPPET_TILES];
     bool answered;
@@ -35,9 +37,11 @@ struct puppet {
     uint64_t now_us;
     uint64_t frames; /* given to the core so far */
     uint64_t free_slots;
-    uint64_t energy_uj[PUPPET_WORKERS];           /* in its beats; 0: no power data */
-    struct proto_size size;                       /* of the next frames */
-    bool silent[PUPPET_WORKERS];                  /* does not beat */
+    double us_per_byte[PUPPET_WORKERS]; /* of its link; FRAMEs leave one after the other */
+    uint64_t link_us[PUPPET_WORKERS];   /* when the last one has left */
+    uint64_t energy_uj[PUPPET_WORKERS]; /* in its beats; 0: no power data */
+    struct proto_size size;             /* of the next frames */
+    bool silent[PUPPET_WORKERS];        /* does not beat */
     enum proto_worker_state says[PUPPET_WORKERS]; /* in its beats */
     uint64_t beats;
     double macs_per_us[PUPPET_WORKERS], idle_w[PUPPET_WORKERS],

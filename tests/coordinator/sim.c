@@ -612,6 +612,9 @@ struct sim_outcome sim_run(const struct partition_model *model, const struct sim
     sim->outcome.hash = 14695981039346656037u;
     coordinator_core_defaults(&sim->core_settings);
     sim->core_settings.model = model;
+    /* Beats come at a quarter of it: fewer of them in the same virtual time. */
+    sim->core_settings.silence_us = 2500000;
+    sim->core_settings.silence_max_us = 7500000;
     sim->core_settings.tiles = settings->tiles;
     sim->core_settings.workers = settings->workers;
     sim->core_settings.depth = settings->depth;

@@ -73,6 +73,23 @@ static void a_run_is_read_without_its_warm_up(void **state)
     bench_run_free(&run);
 }
 
+static void bursts_of_replicas_count_as_rounds(void **state)
+{
+    struct bench_run run;
+    (void)state;
+    FILE *file = fopen(support_path("b.jsonl"), "w");
+    assert_non_null(file);
+    for (int i = 0; i < 8; i++) /* two workers, 100 ms a frame each: two frames every 100 ms */
+        fprintf(file, "{\"frame\":%d,\"timing\":{\"latency\":100,\"done\":%d,\"workers\":[]}}\n", i,
+                100 + i / 2 * 100 + i % 2);
+    assert_int_equal(fclose(file), 0);
+    write_text("b.json", report_text);
+    assert_int_equal(bench_run_read(support_path("b.json"), support_path("b.jsonl"), 0, &run),
+                     PROTO_OK);
+    assert_true(near(run.figures.period_ms, 50)); /* not 301 / 7 */
+    bench_run_free(&run);
+}
+
 static void too_few_frames_and_broken_files_are_refused_by_name(void **state)
 {
     struct bench_run run;
@@ -281,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_read_without_its_warm_up),
+        cmocka_unit_test(bursts_of_replicas_count_as_rounds),
         cmocka_unit_test(too_few_frames_and_broken_files_are_refused_by_name),
         cmocka_unit_test(the_digest_sees_detections_and_not_times),
         cmocka_unit_test(points_are_compared_with_one_worker),

@@ -634,6 +634,32 @@ static void a_slower_worker_soon_gets_fewer_tiles(void **state)
     puppet_free(p);
 }
 
+static void a_worker_behind_a_slow_link_soon_gets_fewer_pixels(void **state)
+{
+    (void)state;
+    struct puppet *p = puppet_new(2);
+    p->us_per_byte[1] = 5; /* 20 times slower to send than to compute */
+    puppet_start(p);
+    uint64_t first = 0, last = 0;
+    for (int i = 0; p->report_count < 60; i++) {
+        if (p->free_slots && p->frames < 60)
+            puppet_frame(p);
+        puppet_wait(p, 1);
+        for (int k = 0; k < p->send_count; k++) {
+            struct puppet_send *send = &p->sends[k];
+            if (!send->answered && p->now_us >= send->gone_us + 1000u * send->tile_count)
+                puppet_answer(p, send, send->tile_count);
+        }
+    }
+    first = puppet_sent(p, 1, 0)->gone_us - puppet_sent(p, 1, 0)->at_us;
+    for (int k = 0; k < p->send_count; k++)
+        if (p->sends[k].worker == 1 && p->sends[k].seq >= 55)
+            last = p->sends[k].gone_us - p->sends[k].at_us;
+    assert_true(first > 0);
+    assert_true(last * 2 < first); /* it has the levels that need few pixels now */
+    puppet_free(p);
+}
+
 static void a_gain_below_the_threshold_changes_no_plan(void **state)
 {
     (void)state;
@@ -819,6 +845,7 @@ int main(void)
         cmocka_unit_test(with_a_deadline_a_worker_never_has_more_than_depth_frames_in_hand),
         cmocka_unit_test(the_reserve_works_only_while_no_other_can),
         cmocka_unit_test(a_slower_worker_soon_gets_fewer_tiles),
+        cmocka_unit_test(a_worker_behind_a_slow_link_soon_gets_fewer_pixels),
         cmocka_unit_test(a_gain_below_the_threshold_changes_no_plan),
         cmocka_unit_test(known_speeds_share_out_the_very_first_frame),
         cmocka_unit_test(replicas_take_whole_frames_in_turn),

@@ -53,3 +53,11 @@ endforeach()
 # Threads from the last to the first, no copies, no kernels of cuDNN for halves: our own, then.
 muster_emulated_test(test_ops_emulated_other test_ops_emulated "integrated,backwards,nohalf"
     cuda:0,f16)
+# The project of run-on-gpu is none of this build's targets: here it is built, on the emulation, and tried.
+add_test(NAME on_gpu_builds COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test
+    ${CMAKE_CURRENT_SOURCE_DIR}/on_gpu ${CMAKE_CURRENT_BINARY_DIR}/on_gpu
+    --build-generator ${CMAKE_GENERATOR} --build-options -DEMULATED=ON
+    -DCMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER}
+    -DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}
+    --test-command test_ops cuda:0,f16)
+set_tests_properties(on_gpu_builds PROPERTIES TIMEOUT 300 LABELS cuda)

@@ -83,8 +83,8 @@ sim_mutant(wrong_frame core_worker.c
     "if (open && slot->in.seq <= seq)")
 # No answer is ever overdue.
 sim_mutant(never_late core_watch.c
-    "if (worker->hand_count == 0 || worker->starting || s->late_factor <= 0.0)"
-    "if (worker->hand_count >= 0 || worker->starting || s->late_factor <= 0.0)")
+    "if (worker->hand_count == 0 || s->late_factor <= 0.0)"
+    "if (worker->hand_count >= 0 || s->late_factor <= 0.0)")
 # Tiles are given up as soon as nobody can take them.
 sim_mutant(no_patience core_round.c
     "if (hope(core, slot) && core->now_us < wait_until_us(core, slot)) {"

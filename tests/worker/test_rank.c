@@ -27,7 +27,8 @@ enum {
     W = 80,
     H = 60,
     PIXELS_MAX = 1 << 20,
-    LONG_POLLS = 600000 /* of 0.1 ms: far beyond any slow machine */
+    LONG_POLLS = 600000, /* of 0.1 ms: far beyond any slow machine */
+    HANG_US = 3000000    /* what a hanging device process is given in tests of hanging ones */
 };
 
 static char dir[] = "/tmp/muster-rank-XXXXXX", model_dir[64];
@@ -35,6 +36,7 @@ static struct partition_model *model;
 static struct partition_pyramid pyramid;
 static struct partition_tiles *tiles;
 static struct worker_guard *guard; /* of this process, if it is a rank that has one */
+static uint64_t hang_us;           /* 0: the default */
 
 /* The test's end of the link and the worker behind the other. */
 struct talk {
@@ -75,7 +77,8 @@ static void begin(struct talk *talk, const char *device, const char *with_model)
     talk->settings.device = device;
     talk->settings.model_dir = with_model;
     talk->settings.beat_us = 2000;
-    talk->settings.hang_us = 500000;
+    if (hang_us)
+        talk->settings.hang_us = hang_us;
     talk->settings.guard = guard;
     assert_int_equal(pthread_create(&talk->thread, NULL, worker_main, talk), 0);
 }
@@ -485,6 +488,7 @@ static void hanging_device_process_is_started_again(void **state)
 {
     struct talk talk;
     (void)state;
+    hang_us = HANG_US;
     begin(&talk, "ref", model_dir);
     hear_hello(&talk);
     say_plan(&talk);
@@ -516,6 +520,7 @@ static void device_process_that_hangs_while_it_opens_is_started_again(void **sta
 {
     struct talk talk;
     (void)state;
+    hang_us = HANG_US;
     begin(&talk, "ref", model_dir);
     hear_hello(&talk);
     assert_true(talk.failures > 0);
