@@ -83,7 +83,15 @@ bool plan_start_longest(struct plan_state *state, int32_t workers);
 bool plan_start_from(struct plan_state *state, const int32_t *of);
 /* Worker by worker, within period_us; what would be sent is kept small. kind: PLAN_FILLS ways. */
 enum { PLAN_FILLS = 4 };
-bool plan_start_fill(struct plan_state *state, double period_us, int kind);
+struct plan_fill;
+struct plan_fill *plan_fill_new(const struct plan_problem *problem);
+void plan_fill_free(struct plan_fill *fill);
+bool plan_fill_all(struct plan_fill *fill, struct plan_state *state, double period_us, int kind);
+/* What some workers have is shared out anew, one after the other as listed; what is left over goes to any worker.
+ * Returns false when something doesn't fit: then, or if it is worse, plan_fill_undo. */
+bool plan_fill_again(struct plan_fill *fill, struct plan_state *state, double period_us, int kind,
+                     const int32_t *who, int32_t count);
+void plan_fill_undo(struct plan_fill *fill);
 
 /* plan_search.c: best becomes a good assignment. from: worker of each item, or -1, to start from; NULL:
  * from nothing. */

@@ -11,15 +11,18 @@
 
 /* A gain smaller than this is none: sums of times are not exact. */
 #define GAIN 1e-9
+#define AIM  0.98 /* of the best period: what share_anew aims at */
 
 enum {
     BUDGET = 16000000,     /* comparisons */
+    MOST_AGAIN = 6,        /* workers that share_anew looks at together */
     FILL_ITEMS_MAX = 2000, /* a fill compares all items for each */
 };
 
 struct search {
     const struct plan_problem *problem;
     struct plan_state *now, *best;
+    struct plan_fill *fill;
     double best_us;
     uint64_t tried, budget;     /* comparisons */
     double aim_us, port_weight; /* of squeeze */
@@ -209,14 +212,15 @@ static void keep_if_better(struct search *search)
     }
 }
 
-static void descend(struct search *search)
+/* port: also where the port limits, which takes long for what it gains. */
+static void descend(struct search *search, bool port)
 {
     for (bool better = true; better && search->tried < search->budget;) {
         search->tried += search->problem->items + (uint64_t)search->problem->workers;
         int32_t critical;
         const double period = plan_state_period(search->now, &critical);
-        better =
-            critical < 0 ? relieve_port(search, period) : relieve_worker(search, critical, period);
+        better = critical >= 0 ? relieve_worker(search, critical, period)
+                               : port && relieve_port(search, period);
     }
     keep_if_better(search);
 }
@@ -230,18 +234,20 @@ static void start_by_fill(struct search *search, int kind)
     if (problem->items > FILL_ITEMS_MAX)
         return;
     for (int step = 0; step < 8 && high > low * 1.01; step++) {
-        const double middle = sqrt(low * high);
-        const bool placed = plan_start_fill(search->now, middle, kind) &&
+        const double middle = kind > 0 && step == 0 ? high * 0.99 : sqrt(low * high);
+        const bool placed = plan_fill_all(search->fill, search->now, middle, kind) &&
                             search->now->sent <= middle * problem->port;
         search->tried += (uint64_t)problem->items * problem->items;
         any |= placed;
         if (placed)
             high = middle;
+        else if (kind > 0 && step == 0)
+            return; /* no better than another kind */
         else
             low = middle;
     }
-    if (any && plan_start_fill(search->now, high, kind))
-        descend(search);
+    if (any && plan_fill_all(search->fill, search->now, high, kind))
+        descend(search, false);
 }
 
 /* A few items go elsewhere, anywhere. */
@@ -344,39 +350,119 @@ static bool good_enough(const struct search *search)
     return search->best_us <= search->problem->bound_us * (1 + 1e-3);
 }
 
+/* How far all rows together are above the aim. */
+static double all_over(const struct search *search)
+{
+    const struct plan_state *state = search->now;
+    double sum = port_over(search, state->sent);
+    for (int32_t j = 0; j < search->problem->workers; j++)
+        sum += over(search, j, state->load[j], state->received[j]);
+    return sum;
+}
+
+/* Two to four workers, of whom the first has items, the others mostly rows that the first has, too. */
+static int32_t choose_workers(struct search *search, int32_t *who)
+{
+    const struct plan_problem *problem = search->problem;
+    const struct plan_state *state = search->now;
+    const int32_t wanted = 2 + (int32_t)(next_random(search) % (MOST_AGAIN - 1));
+    int32_t count = 0;
+    uint32_t seed = 0;
+    for (int32_t turn = 0; turn < 8 * MOST_AGAIN && count < wanted; turn++) {
+        const uint32_t item = (uint32_t)(next_random(search) % problem->items);
+        int32_t j = state->of[item];
+        if (count == 0)
+            seed = item;
+        else if (turn % 8 == 7)
+            j = fastest_idle(state);
+        else if (problem->last[item] <= problem->first[seed] ||
+                 problem->first[item] >= problem->last[seed])
+            continue;
+        bool had = j < 0;
+        for (int32_t k = 0; k < count; k++)
+            had |= who[k] == j;
+        if (!had)
+            who[count++] = j;
+    }
+    for (int32_t k = count - 1; k > 0; k--) {
+        const int32_t other = (int32_t)(next_random(search) % (uint64_t)(k + 1)), j = who[k];
+        who[k] = who[other];
+        who[other] = j;
+    }
+    return count;
+}
+
+/* Where bytes limit, moves of single items lead out of few plans: a worker's rows belong together. So all that
+ * a few workers have is given out anew among them, again and again. */
+static void share_anew(struct search *search, uint64_t budget)
+{
+    const struct plan_problem *problem = search->problem;
+    plan_state_copy(search->now, search->best);
+    search->port_weight = 1;
+    search->aim_us = search->best_us * AIM;
+    double value = all_over(search);
+    while (search->tried < budget && !good_enough(search)) {
+        int32_t who[MOST_AGAIN];
+        const int32_t count = choose_workers(search, who);
+        uint64_t open = 0;
+        for (int32_t k = 0; k < count; k++)
+            open += search->now->held[who[k]];
+        search->tried += open * open + 16 * open + 12 * (uint64_t)problem->items +
+                         4 * (uint64_t)problem->workers + 400;
+        const bool placed = plan_fill_again(search->fill, search->now, search->best_us * (1 - GAIN),
+                                            (int)(next_random(search) % PLAN_FILLS), who, count);
+        const double now = placed ? all_over(search) : INFINITY;
+        if (!(now <= value * (1 + GAIN))) {
+            plan_fill_undo(search->fill);
+            continue;
+        }
+        value = now;
+        keep_if_better(search);
+        if (value <= 0 || search->best_us <= search->aim_us) {
+            search->aim_us = search->best_us * AIM;
+            value = all_over(search);
+        }
+    }
+}
+
 static void start_anywhere(struct search *search)
 {
     const struct plan_problem *problem = search->problem;
-    for (int32_t workers = problem->workers; workers > 0; workers -= (workers + 3) / 4) {
-        if (plan_start_longest(search->now, workers))
-            descend(search);
-        if (problem->bytes_free)
-            break;
-    }
+    if (plan_start_longest(search->now, problem->workers))
+        descend(search, false);
     for (int kind = 0; kind < PLAN_FILLS && !problem->bytes_free; kind++)
         start_by_fill(search, kind);
+    for (int32_t workers = problem->workers; workers > 1 && !problem->bytes_free;) {
+        workers -= (workers + 3) / 4;
+        if (isfinite(search->best_us) && search->tried > search->budget / 4)
+            break;
+        if (plan_start_longest(search->now, workers))
+            descend(search, true);
+    }
 }
 
 static void search_all(struct search *search, const int32_t *from)
 {
     const struct plan_problem *problem = search->problem;
     if (from && plan_start_from(search->now, from))
-        descend(search);
+        descend(search, true);
     if (!isfinite(search->best_us))
         start_anywhere(search);
+    if (!problem->bytes_free && isfinite(search->best_us) && search->tried < search->budget)
+        share_anew(search, search->tried + (search->budget - search->tried) * 9 / 10);
     while (search->tried < search->budget && !good_enough(search)) {
         plan_state_copy(search->now, search->best);
         kick(search);
         if (!problem->bytes_free)
             squeeze(search);
-        descend(search);
+        descend(search, true);
         search->tried += (uint64_t)problem->workers * problem->parts / 8 + problem->items;
     }
     if (isfinite(search->best_us) && search->best_us > problem->bound_us * (1 + GAIN))
         search->best_us = plan_exact(search->now, search->best, search->best_us);
 }
 
-/* 500 items on 64 workers take 20 to 35 ms of a 2.5 GHz core, from a plan 4 to 6 ms; small problems, such as
+/* 500 items on 64 workers take 20 to 40 ms of a 2.5 GHz core, from a plan 4 to 6 ms; small problems, such as
  * the tiles of a lost worker, less than one. */
 static uint64_t budget_of(const struct plan_problem *problem, const int32_t *from)
 {
@@ -394,10 +480,14 @@ int plan_search(const struct plan_problem *problem, const int32_t *from, struct 
         .budget = budget_of(problem, from),
         .random = 1,
     };
+    int status = PROTO_NO_MEMORY;
     search.now = plan_state_new(problem);
-    if (!search.now)
-        return PROTO_NO_MEMORY;
-    search_all(&search, from);
+    search.fill = plan_fill_new(problem);
+    if (search.now && search.fill) {
+        search_all(&search, from);
+        status = PROTO_OK;
+    }
+    plan_fill_free(search.fill);
     plan_state_free(search.now);
-    return PROTO_OK;
+    return status;
 }

@@ -18,13 +18,14 @@ static void sort(struct simplex *s)
 {
     for (int i = 1; i <= s->n; i++)
         for (int j = i; j > 0 && s->value[j] < s->value[j - 1]; j--) {
-            double x[N];
             const double value = s->value[j];
-            memcpy(x, s->x[j], sizeof(x));
-            memcpy(s->x[j], s->x[j - 1], sizeof(x));
-            memcpy(s->x[j - 1], x, sizeof(x));
             s->value[j] = s->value[j - 1];
             s->value[j - 1] = value;
+            for (int k = 0; k < s->n; k++) {
+                const double x = s->x[j][k];
+                s->x[j][k] = s->x[j - 1][k];
+                s->x[j - 1][k] = x;
+            }
         }
 }
 

@@ -113,7 +113,8 @@ static void job_answered(struct compute_process *process, const struct worker_do
     if (!job)
         return; /* a process out of its mind; the guard sees to its end, not we */
     job->answer_bytes = done->bytes <= job->answer_cap ? (size_t)done->bytes : 0;
-    if (job->message.kind == PROTO_MESSAGE_FRAME && took_us > process->longest_us)
+    /* One that failed, perhaps at once, says nothing of how long a frame takes. */
+    if (job->message.kind == PROTO_MESSAGE_FRAME && !done->status && took_us > process->longest_us)
         process->longest_us = took_us;
     process->since_us = now;
     worker_queue_put(&process->done, job);

@@ -61,7 +61,7 @@ static int carry_out(struct worker_job_runner *runner, const struct worker_shm *
         proto_codec_decode(received, (size_t)order->message_bytes, arena, &message))
         return PROTO_INVALID; /* it was good when the rank decoded it: memory has gone bad */
     worker_job_run(runner, &message, order->received_us, &answer);
-    *done = (struct worker_done){WORKER_DONE_JOB, order->job, answer.bytes, 0};
+    *done = (struct worker_done){WORKER_DONE_JOB, order->job, answer.bytes, runner->status};
     return runner->status;
 }
 

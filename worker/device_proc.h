@@ -28,7 +28,7 @@ struct worker_done {
     uint64_t kind; /* enum worker_done_kind */
     uint64_t job;
     uint64_t bytes;
-    int64_t status; /* OPENED: PROTO_OK, or why model and device can't be opened */
+    int64_t status; /* PROTO_OK, or why model and device can't be opened or the job failed */
 };
 
 /* Exit codes; any other is a crash. */

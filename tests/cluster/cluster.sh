@@ -13,11 +13,11 @@ fail() {
 }
 
 # Run with a time limit, so that a hang is a failure with a name. rc has the exit code; output in out, err.
-rc=0
+rc=0 limit=${TEST_LIMIT_S:-120}
 run() {
-    timeout -k 5 120 "$@" >out 2>err
+    timeout -k 5 "$limit" "$@" >out 2>err
     rc=$?
-    [ $rc -ne 124 ] && [ $rc -ne 137 ] || fail "no end after 120 s: $* ($(tail -3 err))"
+    [ $rc -ne 124 ] && [ $rc -ne 137 ] || fail "no end after $limit s: $* ($(tail -3 err))"
 }
 
 expect() { # expect CODE COMMAND...

@@ -139,10 +139,3 @@ void support_log_catch(void)
     support_log[0] = '\0';
     proto_log_set_sink(keep_line, NULL);
 }
-
-/* fontconfig keeps its font list until the process ends; LeakSanitizer asks here what to overlook. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfontconfig";
-}

@@ -11,6 +11,7 @@
 #include "proto/log.h"
 #include "proto/status.h"
 #include "tests/coordinator/sim.h"
+#include "tests/sanitized.h"
 
 static struct partition_model model;
 
@@ -96,7 +97,7 @@ static void sizes_change_and_broken_pictures_are_told_in_order(void **state)
 {
     int broken = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 300; seed++) {
+    for (uint64_t seed = 1; seed <= 300 / TESTS_SHARE; seed++) {
         struct sim_settings settings = calm(seed);
         settings.frames = 12;
         settings.p_broken = 0.2;
@@ -106,14 +107,14 @@ static void sizes_change_and_broken_pictures_are_told_in_order(void **state)
         assert_int_equal(outcome.complete + outcome.broken, 12);
         broken += outcome.broken;
     }
-    assert_true(broken > 300);
+    assert_true(broken > 300 / TESTS_SHARE);
 }
 
 static void tiles_of_lost_workers_are_searched_by_the_others(void **state)
 {
     int rounds = 0, incomplete = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 600; seed++) {
+    for (uint64_t seed = 1; seed <= 600 / TESTS_SHARE; seed++) {
         struct sim_settings settings = calm(seed);
         settings.workers = 2 + (int)(seed % 5);
         settings.frames = 8;
@@ -126,15 +127,15 @@ static void tiles_of_lost_workers_are_searched_by_the_others(void **state)
         rounds += outcome.rounds;
         incomplete += outcome.incomplete;
     }
-    assert_true(rounds > 600); /* the faults did happen */
-    assert_true(incomplete < 600 * 8 / 4);
+    assert_true(rounds > 600 / TESTS_SHARE); /* the faults did happen */
+    assert_true(incomplete < 600 / TESTS_SHARE * 8 / 4);
 }
 
 static void answers_that_come_too_late_count_only_where_nobody_was_faster(void **state)
 {
     int rounds = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 600; seed++) {
+    for (uint64_t seed = 1; seed <= 600 / TESTS_SHARE; seed++) {
         struct sim_settings settings = calm(seed);
         settings.workers = 2 + (int)(seed % 4);
         settings.frames = 8;
@@ -145,14 +146,14 @@ static void answers_that_come_too_late_count_only_where_nobody_was_faster(void *
         assert_int_equal(outcome.frames, 8);
         rounds += outcome.rounds;
     }
-    assert_true(rounds > 300);
+    assert_true(rounds > 300 / TESTS_SHARE);
 }
 
 static void failing_workers_cost_time_not_frames(void **state)
 {
     int complete = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 600; seed++) {
+    for (uint64_t seed = 1; seed <= 600 / TESTS_SHARE; seed++) {
         struct sim_settings settings = calm(seed);
         settings.workers = 4;
         settings.p_error = 0.05;
@@ -164,13 +165,13 @@ static void failing_workers_cost_time_not_frames(void **state)
         complete += outcome.complete;
     }
     /* A frame is incomplete only where all four failed on the same tiles of it. */
-    assert_true(complete > 600 * 6 * 98 / 100);
+    assert_true(complete > 600 / TESTS_SHARE * 6 * 98 / 100);
 }
 
 static void everything_at_once_still_reports_each_frame_once(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 1500; seed++) {
+    for (uint64_t seed = 1; seed <= 1500 / TESTS_SHARE; seed++) {
         struct sim_settings settings = calm(seed * 7919);
         settings.workers = 1 + (int)(seed % 8);
         settings.depth = 1 + (int)(seed % 3);

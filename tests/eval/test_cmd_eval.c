@@ -10,13 +10,6 @@
 
 enum { ARGUMENTS_MAX = 32 };
 
-/* fontconfig keeps its font list until the process ends; LeakSanitizer asks here what to overlook. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfontconfig";
-}
-
 /* Run with standard output in a file; arguments are split at spaces, "@" stands for the test's folder. */
 static int run(const char *arguments)
 {

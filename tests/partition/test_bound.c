@@ -15,8 +15,9 @@
 #include "partition/bound.h"
 #include "proto/status.h"
 #include "tests/partition/plan_cases.h"
+#include "tests/sanitized.h"
 
-static uint64_t seeds = 60;
+static uint64_t seeds = 60 / TESTS_SHARE;
 
 static int compare(const void *pa, const void *pb)
 {

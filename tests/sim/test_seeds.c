@@ -11,9 +11,10 @@
 
 #include "coordinator/sim/trial.h"
 #include "proto/status.h"
+#include "tests/sanitized.h"
 #include "tests/sim/small_model.h"
 
-enum { SEEDS = 2000 };
+enum { SEEDS = 2000 / TESTS_SHARE };
 /* For fewer seeds than it should be: faults after which the core does not always come back to full speed: a worker that was slow is not tried
  * again. */
 #define SLOWING                                                                                    \

@@ -9,6 +9,9 @@
 #include <memory>
 #include <ucontext.h>
 #include <vector>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "tests/gpu/emulation/runtime.h"
 
@@ -28,6 +31,7 @@ struct fiber {
     std::unique_ptr<char[]> stack{new char[STACK_BYTES]};
     state is = state::idle;
     unsigned thread = 0;
+    void *fake = nullptr; /* AddressSanitizer's, while the fiber does not run */
 };
 
 struct warp {
@@ -43,6 +47,28 @@ const std::function<void()> *body;
 jmp_buf scheduler;
 fiber *running;
 unsigned threads, started, finished;
+const void *scheduler_stack; /* for AddressSanitizer */
+size_t scheduler_bytes;
+void *scheduler_fake;
+
+/* AddressSanitizer has to be told when the stack is about to change, and when it has. */
+void stack_leave(void **fake, const void *next, size_t bytes)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(fake, next, bytes);
+#else
+    (void)fake, (void)next, (void)bytes;
+#endif
+}
+
+void stack_arrive(void *fake, const void **last, size_t *bytes)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(fake, last, bytes);
+#else
+    (void)fake, (void)last, (void)bytes;
+#endif
+}
 
 [[noreturn]] void fault(const char *what)
 {
@@ -60,12 +86,16 @@ void thread_set(unsigned thread)
 
 void back_to_scheduler()
 {
-    if (_setjmp(running->place) == 0)
+    if (_setjmp(running->place) == 0) {
+        stack_leave(&running->fake, scheduler_stack, scheduler_bytes);
         _longjmp(scheduler, 1);
+    }
+    stack_arrive(running->fake, &scheduler_stack, &scheduler_bytes);
 }
 
 void fiber_main()
 {
+    stack_arrive(nullptr, &scheduler_stack, &scheduler_bytes);
     for (;;) {
         while (started < threads) {
             const unsigned number = started++;
@@ -84,8 +114,11 @@ void resume(fiber *f)
 {
     running = f;
     thread_set(f->thread);
-    if (_setjmp(scheduler) != 0)
+    if (_setjmp(scheduler) != 0) {
+        stack_arrive(scheduler_fake, nullptr, nullptr);
         return;
+    }
+    stack_leave(&scheduler_fake, f->stack.get(), STACK_BYTES);
     if (f->entered)
         _longjmp(f->place, 1);
     f->entered = true;
