@@ -19,9 +19,10 @@
 #define DEGREE    (3.14159265358979323846 / 180)
 #define NEAREST_M 0.05 /* before the lens; what is nearer is not projected */
 #define STRIDE_M  0.3  /* how much nearer a walker's front foot may be than the head */
-#define LEVELS    1.75 /* half a level to the nearest one, one more, and a quarter for the grid */
+#define LEVELS                                                                                     \
+    1.55 /* half a level to the nearest one, one more, and a little for what lies between samples */
 
-enum { DISTANCES = 96, BODIES = 9, ACROSS = 9, SPREAD = 3 };
+enum { DISTANCES = 128, BODIES = 17, ACROSS = 9, SPREAD = 3 };
 
 /* ---- lens ---- */
 
