@@ -4,7 +4,7 @@
  * Where the workers' idle and busy watts are known (a board's file) the spacing of frames follows from the
  * plan: a frame costs e = sum of (busy - idle) x its computing time, and with one frame every s seconds
  *   mean watts            idle + e / s                               <= budget
- *   any second            idle + e (n + min(1, r / c)),  n = floor(1 / s), r = 1 - n s   <= 1.01 budget
+ *   any second            idle + e (n + min(1, r / c)),  n = floor(1 / s), r = 1 - n s   <= 1.018 budget
  * with c the longest share's computing time: a second that begins with a frame holds the most. Otherwise
  * the energy that BEATs report is followed, second by second: spacing goes with measured watts / budget.
  */
@@ -15,7 +15,7 @@
 
 #include "proto/log.h"
 
-#define SECOND_SLACK 1.01 /* of the budget, in any one second */
+#define SECOND_SLACK 1.018 /* of the budget, in any one second: 2 % less what timers are late */
 enum { WINDOW_US = 1000000 };
 
 void coordinator_core_know_watts(struct coordinator_core *core, int w, double idle_w, double busy_w)
