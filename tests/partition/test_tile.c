@@ -20,6 +20,7 @@ static void make(struct random *random, struct partition_model *model,
     const struct proto_size frame = {.w = random_in(random, 1, 160),
                                      .h = random_in(random, 1, 160)};
     assert_int_equal(partition_pyramid_init(pyramid, model, frame), PROTO_OK);
+    *settings = (struct partition_tile_settings){0};
     settings->max_rows = random_in(random, 0, 4) ? random_in(random, 3, 20) : 0;
     settings->max_cols = random_in(random, 0, 4) ? random_in(random, 3, 20) : 0;
     assert_int_equal(partition_tiles_open(pyramid, model, settings, tiles), PROTO_OK);
