@@ -1,14 +1,13 @@
 /* See frontier_plot.h. */
 #include "coordinator/frontier_plot.h"
 
-#include <cairo-svg.h>
 #include <cairo.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "coordinator/output.h"
+#include "coordinator/canvas.h"
 #include "proto/log.h"
 #include "proto/status.h"
 
@@ -144,26 +143,6 @@ static void draw(cairo_t *cairo, const struct coordinator_frontier *frontier)
          "blue: best choice found; dashed: no choice is faster; red: the budget");
 }
 
-static cairo_status_t write_bytes(void *file, const unsigned char *data, unsigned int size)
-{
-    return fwrite(data, 1, size, file) == size ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
-}
-
-static int render(const struct coordinator_frontier *frontier, FILE *file)
-{
-    cairo_surface_t *surface =
-        cairo_svg_surface_create_for_stream(write_bytes, file, WIDTH, HEIGHT);
-    cairo_t *cairo = cairo_create(surface); /* never NULL: an error object on failure */
-    draw(cairo, frontier);
-    int status = cairo_status(cairo) == CAIRO_STATUS_SUCCESS ? PROTO_OK : PROTO_NO_MEMORY;
-    cairo_destroy(cairo);
-    cairo_surface_finish(surface);
-    if (!status && cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS)
-        status = PROTO_IO;
-    cairo_surface_destroy(surface);
-    return status;
-}
-
 int coordinator_frontier_plot_write(const char *path, const struct coordinator_frontier *frontier)
 {
     const char *dot = strrchr(path, '.');
@@ -171,15 +150,12 @@ int coordinator_frontier_plot_write(const char *path, const struct coordinator_f
         proto_log_error("cli", "--plot %s: the plot's name must end in .svg", path);
         return PROTO_UNSUPPORTED;
     }
-    struct coordinator_output output = {0};
-    int status = coordinator_output_open(&output, path);
+    struct coordinator_canvas canvas = {0};
+    int status = coordinator_canvas_open(&canvas, path, WIDTH, HEIGHT);
     if (status)
         return status;
-    status = render(frontier, output.file);
-    if (status)
-        proto_log_error("cli", "%s: cannot draw: %s", path, proto_status_text(status));
-    else
-        status = coordinator_output_finish(&output);
-    coordinator_output_close(&output);
+    draw(canvas.cairo, frontier);
+    status = coordinator_canvas_finish(&canvas);
+    coordinator_canvas_close(&canvas);
     return status;
 }
